@@ -1,0 +1,1 @@
+"""The recipe that makes MLEU's weights: data, colour classes, network, losses, training loop, export."""

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Writes and reads the model file of models/FORMAT.md (a safetensors file; see there)."""
+
+import hashlib
+import json
+import os
+import struct
+
+import torch
+
+_DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I8": torch.int8}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+
+
+def write(path, tensors, metadata):
+    """Writes through a temporary file, so that `path` never holds half a model. Adds the SHA-256 of the data."""
+    header, data = {}, bytearray()
+    for name, tensor in tensors.items():
+        raw = tensor.contiguous().view(torch.uint8).numpy().tobytes() if tensor.ndim else bytes(tensor)
+        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape),
+                        "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    header["__metadata__"] = {**metadata, "mleu.sha256": hashlib.sha256(data).hexdigest()}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    part = f"{path}.part"
+    with open(part, "wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text + data)
+    os.replace(part, path)
+
+
+def read(path):
+    """Name -> tensor, and the metadata."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        data = bytearray(file.read())
+    metadata = header.pop("__metadata__")
+    if hashlib.sha256(data).hexdigest() != metadata["mleu.sha256"]:
+        raise SystemExit(f"{path}: the weights do not have the SHA-256 of the header: the file is damaged")
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        tensors[name] = torch.frombuffer(data[begin:end], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return tensors, metadata
