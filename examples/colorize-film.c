@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Colours a black-and-white film: everything but the pictures is carried over. examples/colorize-film builds and runs
+ * this program. */
+#include "film/messages.h"
+#include "film/progress.h"
+
+#include <glib-unix.h>
+#include <glib/gstdio.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TICK_MS 200
+
+/* What a shell reports of a program that Ctrl-C ended. */
+#define STATUS_INTERRUPTED 130
+
+typedef struct {
+    FilmOptions *options;
+    Film *film;
+    FilmProgress progress;
+    GMainLoop *loop;
+    char *missing;
+    gboolean interrupted;
+    gboolean failed;
+} Run;
+
+static void fail(Run *run, const char *text)
+{
+    if (!run->failed)
+        film_progress_say(&run->progress, "colorize-film: %s", text);
+    run->failed = TRUE;
+    g_main_loop_quit(run->loop);
+}
+
+static void on_application(Run *run, GstMessage *message)
+{
+    const GstStructure *structure = gst_message_get_structure(message);
+    const char *text = gst_structure_get_string(structure, "text");
+
+    if (gst_structure_has_name(structure, "film-error"))
+        fail(run, text);
+    else if (gst_structure_has_name(structure, "film-warning"))
+        film_progress_say(&run->progress, "colorize-film: warning: %s", text);
+}
+
+static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
+{
+    Run *run = data;
+    char *text;
+
+    (void)bus;
+    switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_EOS:
+        g_main_loop_quit(run->loop);
+        break;
+    case GST_MESSAGE_APPLICATION:
+        on_application(run, message);
+        break;
+    case GST_MESSAGE_ELEMENT:
+        text = film_missing_decoder(run->film, message);
+        if (text != NULL && run->missing == NULL)
+            run->missing = text;
+        else
+            g_free(text);
+        break;
+    case GST_MESSAGE_ERROR:
+        text = film_explain_error(run->film, message, run->missing);
+        fail(run, text);
+        g_free(text);
+        break;
+    default:
+        break;
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_tick(gpointer data)
+{
+    Run *run = data;
+    FilmVideo *video = &run->film->video;
+    GstClockTime position, first;
+    guint64 frames;
+
+    film_relieve(run->film);
+    g_mutex_lock(&video->lock);
+    frames = video->coloured;
+    position = video->position;
+    first = video->first;
+    g_mutex_unlock(&video->lock);
+    if (frames > 0)
+        film_progress_show(&run->progress, frames, position - MIN(first, position), film_get_duration(run->film));
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_interrupt(gpointer data)
+{
+    Run *run = data;
+
+    if (run->interrupted) {
+        film_progress_say(&run->progress, "colorize-film: %s is unfinished", run->options->part);
+        _exit(STATUS_INTERRUPTED);
+    }
+    run->interrupted = TRUE;
+    film_progress_say(&run->progress, "colorize-film: ending the film here; Ctrl-C again to leave at once");
+    film_stop(run->film);
+    return G_SOURCE_CONTINUE;
+}
+
+static void play(Run *run)
+{
+    GstBus *bus = gst_element_get_bus(run->film->pipeline);
+    guint sources[] = {gst_bus_add_watch(bus, on_message, run), g_timeout_add(TICK_MS, on_tick, run),
+                       g_unix_signal_add(SIGINT, on_interrupt, run), g_unix_signal_add(SIGTERM, on_interrupt, run)};
+
+    film_progress_init(&run->progress);
+    /* A failed change of state has its error on the bus. */
+    gst_element_set_state(run->film->pipeline, GST_STATE_PLAYING);
+    g_main_loop_run(run->loop);
+    gst_element_set_state(run->film->pipeline, GST_STATE_NULL);
+    for (guint i = 0; i < G_N_ELEMENTS(sources); i++)
+        g_source_remove(sources[i]);
+    gst_object_unref(bus);
+}
+
+/* What is left of a film that did not end well: an unfinished Matroska file can be played, an MP4 cannot. */
+static void leave_part(Run *run)
+{
+    if (!g_file_test(run->options->part, G_FILE_TEST_EXISTS))
+        return;
+    if (run->film->container->open_ended && run->film->video.written > 0)
+        film_progress_say(&run->progress, "colorize-film: %s holds the film so far", run->options->part);
+    else
+        g_unlink(run->options->part);
+}
+
+static int finish(Run *run)
+{
+    const FilmVideo *video = &run->film->video;
+    double seconds = film_progress_seconds(&run->progress);
+    GError *error = NULL;
+
+    if (!run->failed && video->written != video->decoded)
+        fail(run, "frames were lost on the way; please report this film");
+    if (!run->failed && video->written == 0 && !run->interrupted)
+        fail(run, "no picture could be decoded");
+    if (run->failed) {
+        leave_part(run);
+        return EXIT_FAILURE;
+    }
+    if (run->interrupted && video->written == 0) {
+        g_unlink(run->options->part);
+        return STATUS_INTERRUPTED;
+    }
+    if (run->interrupted && GST_CLOCK_TIME_IS_VALID(video->cut)) {
+        film_progress_say(&run->progress, "colorize-film: %s holds the first %" G_GUINT64_FORMAT " frames",
+                          run->options->part, video->written);
+        return STATUS_INTERRUPTED;
+    }
+    if (!film_move_into_place(run->options, &error)) {
+        fail(run, error->message);
+        g_error_free(error);
+        return EXIT_FAILURE;
+    }
+    film_progress_say(&run->progress, "%s: %" G_GUINT64_FORMAT " frames in %.1f s, %.1f fps", run->options->out,
+                      video->written, seconds, (double)video->written / seconds);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    Run run = {0};
+    GError *error = NULL;
+    int status = EXIT_FAILURE;
+
+    setlocale(LC_ALL, "");
+    run.options = film_options_parse(&argc, &argv, &error);
+    if (run.options != NULL) {
+        gst_init(NULL, NULL);
+        run.film = film_new(run.options, &error);
+    }
+    if (run.film != NULL) {
+        run.loop = g_main_loop_new(NULL, FALSE);
+        play(&run);
+        status = finish(&run);
+        film_free(run.film);
+        g_main_loop_unref(run.loop);
+    } else {
+        fprintf(stderr, "colorize-film: %s\n", error->message);
+        g_error_free(error);
+    }
+    g_clear_pointer(&run.options, film_options_free);
+    g_free(run.missing);
+    gst_deinit();
+    return status;
+}
