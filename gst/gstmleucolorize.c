@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * SECTION:element-mleucolorize
+ * @title: mleucolorize
+ * @short_description: gives black-and-white video its colours
+ *
+ * Colours video with a neural network that has seen many colour photographs.
+ * The network reads luma alone: grey video is coloured, and the colours of
+ * video that has some are replaced, unless #mleucolorize:recolor is %FALSE.
+ *
+ * The luma of the picture is kept. Where input and output are YUV or grey of
+ * equal range and depth, every luma sample leaves as it came; elsewhere it is
+ * rescaled and rounded. A grey input that names no colorimetry is full range by
+ * GStreamer's default, and leaves in the limited range that encoders and players
+ * expect of YUV. For untouched luma samples, ask for full range downstream:
+ * `video/x-raw, colorimetry=1:4:0:0`.
+ *
+ * The element chooses an output format near the input's: its own chroma
+ * sampling where that is possible, then 4:2:0, 4:2:2, 4:4:4, RGB; and 8 bits for
+ * a deeper input only where downstream takes nothing else.
+ *
+ * Colours are predicted for every frame on a small picture (see
+ * #mleucolorize:render-size), averaged over time (see #mleucolorize:smoothing;
+ * a new scene starts afresh), and enlarged along the edges of the luma. No frame
+ * is dropped, also where the machine is too slow for a live source: put a leaky
+ * `queue` before the element there.
+ *
+ * Without #mleucolorize:model, the model "mleu-classification" is looked for in
+ * the folders (or files) of the environment variable `MLEU_MODEL_PATH`, in
+ * `$XDG_DATA_HOME/mleu/models`, and in the installation's `share/mleu/models`.
+ * Elements of one process that use the same file share one copy of it.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 filesrc location=film.mp4 ! decodebin ! mleucolorize ! videoconvert ! autovideosink
+ * ]| Shows a film in colour.
+ * |[
+ * gst-launch-1.0 filesrc location=film.mp4 ! decodebin ! mleucolorize ! x264enc crf=17 pass=quant ! matroskamux ! filesink location=colour.mkv
+ * ]| Writes the picture of a film in colour. 4:2:0 is negotiated by itself.
+ * |[
+ * gst-launch-1.0 videotestsrc num-buffers=50 ! video/x-raw,format=GRAY8,width=640,height=360 ! mleucolorize strength=0.8 smoothing=0.5 ! videoconvert ! autovideosink
+ * ]| Colours a test picture, somewhat paler and steadier than by default.
+ *
+ * Since: 0.1
+ */
+
+#include "gstmleucolorize.h"
+
+#include <math.h>
+#include <mleu/mleu.h>
+
+#include "gstmleucaps.h"
+#include "gstmleuerror.h"
+#include "gstmleugate.h"
+#include "gstmleumodels.h"
+#include "gstmleusettings.h"
+
+GST_DEBUG_CATEGORY_STATIC (gst_mleu_colorize_debug);
+#define GST_CAT_DEFAULT gst_mleu_colorize_debug
+
+struct _GstMleuColorize
+{
+  GstVideoFilter parent;
+
+  /* Under the object lock. */
+  GstMleuSettings settings;
+  gboolean flushing;
+  gboolean stopping;
+  /* Replaced by the streaming thread, which reads it without the lock. */
+  MleuColorizer *colorizer;
+
+  /* From start() to stop(). */
+  MleuModel *model;
+
+  /* The streaming thread's. */
+  MleuFormat input;
+  MleuFormat output;
+  gboolean keep_color;
+  GstMleuGate gate;
+  gdouble frame_seconds;
+  GstClockTime last_pts;
+  gdouble elapsed;
+  gboolean warned_hdr;
+};
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
+    GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (GST_MLEU_CAPS (GST_MLEU_GRAY_FORMATS ", "
+            GST_MLEU_COLOR_FORMATS)));
+
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
+    GST_PAD_SRC, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (GST_MLEU_CAPS (GST_MLEU_COLOR_FORMATS)));
+
+#define gst_mleu_colorize_parent_class parent_class
+G_DEFINE_TYPE_WITH_CODE (GstMleuColorize, gst_mleu_colorize,
+    GST_TYPE_VIDEO_FILTER, G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, NULL));
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (mleucolorize, "mleucolorize",
+    GST_RANK_NONE, GST_TYPE_MLEU_COLORIZE,
+    GST_DEBUG_CATEGORY_INIT (gst_mleu_colorize_debug, "mleucolorize", 0,
+        "colours for black-and-white video"));
+
+/* Cancelling */
+
+/* Stops a running prediction while the element flushes or goes to READY, so that
+ * neither a seek nor an application waits for the network. With object lock. */
+static void
+update_cancel (GstMleuColorize * self)
+{
+  if (self->colorizer)
+    mleu_colorizer_cancel (self->colorizer, self->flushing || self->stopping);
+}
+
+static void
+set_flushing (GstMleuColorize * self, gboolean flushing)
+{
+  GST_OBJECT_LOCK (self);
+  self->flushing = flushing;
+  update_cancel (self);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+set_stopping (GstMleuColorize * self, gboolean stopping)
+{
+  GST_OBJECT_LOCK (self);
+  self->stopping = stopping;
+  update_cancel (self);
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* Takes @colorizer; frees the one before. */
+static void
+replace_colorizer (GstMleuColorize * self, MleuColorizer * colorizer)
+{
+  MleuColorizer *before;
+
+  GST_OBJECT_LOCK (self);
+  before = self->colorizer;
+  self->colorizer = colorizer;
+  update_cancel (self);
+  GST_OBJECT_UNLOCK (self);
+  mleu_colorizer_free (before);
+}
+
+/* The frames before are no guide to the next one. */
+static void
+forget (GstMleuColorize * self)
+{
+  self->last_pts = GST_CLOCK_TIME_NONE;
+  self->gate = GST_MLEU_GATE_UNDECIDED;
+  if (self->colorizer)
+    mleu_colorizer_reset (self->colorizer);
+}
+
+/* State */
+
+static gboolean
+gst_mleu_colorize_start (GstBaseTransform * trans)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  gchar *name, *path, *searched;
+  GError *error = NULL;
+
+  GST_OBJECT_LOCK (self);
+  name = g_strdup (self->settings.model_name);
+  self->keep_color = !self->settings.recolor;
+  self->flushing = FALSE;
+  self->stopping = FALSE;
+  GST_OBJECT_UNLOCK (self);
+
+  forget (self);
+  self->warned_hdr = FALSE;
+
+  path = gst_mleu_models_find (name, &searched);
+  if (!path)
+    goto not_found;
+  self->model = gst_mleu_models_acquire (path, &error);
+  if (!self->model)
+    goto not_loaded;
+
+  GST_INFO_OBJECT (self, "model %s from %s",
+      mleu_model_get_name (self->model), path);
+  g_free (path);
+  g_free (name);
+  return TRUE;
+
+  /* ERRORS */
+not_found:
+  {
+    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
+        ("There is no model \"%s\" (a file %s.safetensors) in any of: %s. "
+            "Set the property \"model\" to a model file, or the environment "
+            "variable MLEU_MODEL_PATH to the folder that it is in.",
+            name, name, searched), (NULL));
+    g_free (searched);
+    g_free (name);
+    return FALSE;
+  }
+not_loaded:
+  {
+    gst_mleu_post_error (GST_ELEMENT (self), error);
+    g_free (path);
+    g_free (name);
+    return FALSE;
+  }
+}
+
+static gboolean
+gst_mleu_colorize_stop (GstBaseTransform * trans)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+
+  if (self->colorizer) {
+    MleuStats stats;
+
+    mleu_colorizer_get_stats (self->colorizer, &stats);
+    GST_INFO_OBJECT (self, "%" G_GUINT64_FORMAT " frames, %" G_GUINT64_FORMAT
+        " scene cuts; seconds: predict %.3f, smooth %.3f, render %.3f",
+        stats.frames, stats.scene_cuts, stats.predict_seconds,
+        stats.smooth_seconds, stats.render_seconds);
+  }
+  replace_colorizer (self, NULL);
+  g_clear_pointer (&self->model, gst_mleu_models_release);
+  return TRUE;
+}
+
+static GstStateChangeReturn
+gst_mleu_colorize_change_state (GstElement * element, GstStateChange transition)
+{
+  /* Before the pads are deactivated, which waits for the running frame. */
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    set_stopping (GST_MLEU_COLORIZE (element), TRUE);
+
+  return GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+}
+
+/* Whether timestamps on both sides of the change belong to one timeline. */
+static gboolean
+is_jump (const GstSegment * before, const GstSegment * after)
+{
+  return before->format != after->format || before->rate != after->rate ||
+      before->base != after->base || before->offset != after->offset ||
+      before->start != after->start || before->time != after->time;
+}
+
+static gboolean
+gst_mleu_colorize_sink_event (GstBaseTransform * trans, GstEvent * event)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  const GstSegment *segment;
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_FLUSH_START:
+      set_flushing (self, TRUE);
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      set_flushing (self, FALSE);
+      forget (self);
+      break;
+    case GST_EVENT_STREAM_START:
+      forget (self);
+      break;
+    case GST_EVENT_SEGMENT:
+      gst_event_parse_segment (event, &segment);
+      if (is_jump (&trans->segment, segment))
+        forget (self);
+      break;
+    default:
+      break;
+  }
+
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+}
+
+/* Caps */
+
+static GstCaps *
+gst_mleu_colorize_transform_caps (GstBaseTransform * trans,
+    GstPadDirection direction, GstCaps * caps, GstCaps * filter)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  GstCaps *result, *filtered;
+  gboolean keep_color;
+
+  GST_OBJECT_LOCK (self);
+  keep_color = !self->settings.recolor;
+  GST_OBJECT_UNLOCK (self);
+
+  result = gst_mleu_caps_transform (direction, caps, keep_color);
+  if (filter) {
+    filtered = gst_caps_intersect_full (filter, result,
+        GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref (result);
+    result = filtered;
+  }
+  return result;
+}
+
+static GstCaps *
+gst_mleu_colorize_fixate_caps (GstBaseTransform * trans,
+    GstPadDirection direction, GstCaps * caps, GstCaps * othercaps)
+{
+  if (direction == GST_PAD_SINK)
+    othercaps = gst_mleu_caps_fixate_output (caps, othercaps);
+  else
+    othercaps = gst_caps_fixate (othercaps);
+  GST_DEBUG_OBJECT (trans, "fixated to %" GST_PTR_FORMAT, othercaps);
+  return othercaps;
+}
+
+static gboolean
+gst_mleu_colorize_set_info (GstVideoFilter * filter, GstCaps * incaps,
+    GstVideoInfo * in_info, GstCaps * outcaps, GstVideoInfo * out_info)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (filter);
+  GstVideoTransferFunction transfer = in_info->colorimetry.transfer;
+  MleuColorizer *colorizer;
+  MleuConfig config;
+  GError *error = NULL;
+
+  mleu_config_init (&config);
+  gst_mleu_caps_to_formats (in_info, out_info, &config.input, &config.output);
+  GST_OBJECT_LOCK (self);
+  config.render_size = self->settings.render_size;
+  config.n_threads = self->settings.n_threads;
+  GST_OBJECT_UNLOCK (self);
+
+  colorizer = mleu_colorizer_new (self->model, &config, &error);
+  if (!colorizer) {
+    gst_mleu_post_error (GST_ELEMENT (self), error);
+    return FALSE;
+  }
+  replace_colorizer (self, colorizer);
+  forget (self);
+
+  self->input = config.input;
+  self->output = config.output;
+  self->frame_seconds = in_info->fps_n > 0 ?
+      (gdouble) in_info->fps_d / in_info->fps_n : NAN;
+  gst_base_transform_set_in_place (GST_BASE_TRANSFORM (filter),
+      gst_mleu_caps_same_samples (in_info, out_info));
+
+  if (!self->warned_hdr && (transfer == GST_VIDEO_TRANSFER_SMPTE2084 ||
+          transfer == GST_VIDEO_TRANSFER_ARIB_STD_B67)) {
+    self->warned_hdr = TRUE;
+    GST_ELEMENT_WARNING (self, STREAM, NOT_IMPLEMENTED,
+        ("The video is HDR (PQ or HLG). It is coloured as if its signal were "
+            "that of standard video; colours may be off."), (NULL));
+  }
+  return TRUE;
+}
+
+/* The metas of the input describe the coloured picture as well, but for those
+ * about its colours. */
+static gboolean
+gst_mleu_colorize_transform_meta (GstBaseTransform * trans, GstBuffer * outbuf,
+    GstMeta * meta, GstBuffer * inbuf)
+{
+  return !gst_meta_api_type_has_tag (meta->info->api,
+      g_quark_from_static_string (GST_META_TAG_VIDEO_COLORSPACE_STR));
+}
+
+/* Frames */
+
+static gdouble
+time_since_last (GstMleuColorize * self, GstBuffer * buffer)
+{
+  GstClockTime last = self->last_pts, pts = GST_BUFFER_PTS (buffer);
+
+  self->last_pts = pts;
+  /* Backwards in time: each frame for itself. */
+  if (GST_BASE_TRANSFORM (self)->segment.rate < 0)
+    return -1;
+  if (!GST_CLOCK_TIME_IS_VALID (last) || !GST_CLOCK_TIME_IS_VALID (pts))
+    return self->frame_seconds;
+  return (gdouble) GST_CLOCK_DIFF (last, pts) / GST_SECOND;
+}
+
+static void
+gst_mleu_colorize_before_transform (GstBaseTransform * trans,
+    GstBuffer * buffer)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  GstClockTime stream_time = GST_CLOCK_TIME_NONE;
+
+  if (trans->segment.format == GST_FORMAT_TIME)
+    stream_time = gst_segment_to_stream_time (&trans->segment,
+        GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
+  if (GST_CLOCK_TIME_IS_VALID (stream_time))
+    gst_object_sync_values (GST_OBJECT (self), stream_time);
+
+  if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT))
+    forget (self);
+  self->elapsed = time_since_last (self, buffer);
+}
+
+/* Whether the frame is one of those that recolor=false leaves alone. */
+static gboolean
+has_own_colors (GstMleuColorize * self, const MleuFrame * in)
+{
+  GstMleuGate before = self->gate;
+
+  if (!self->keep_color || self->input.layout == MLEU_LAYOUT_GRAY)
+    return FALSE;
+
+  self->gate = gst_mleu_gate_next (before,
+      mleu_frame_measure_color (&self->input, in),
+      gst_mleu_gate_brightness (&self->input, in));
+  if (self->gate != GST_MLEU_GATE_COLOR)
+    return FALSE;
+  /* The coloured shot will separate the grey ones before and after it. */
+  if (before != GST_MLEU_GATE_COLOR)
+    mleu_colorizer_reset (self->colorizer);
+  return TRUE;
+}
+
+/* @in and @out may be the same. */
+static GstFlowReturn
+color_frame (GstMleuColorize * self, const MleuFrame * in,
+    const MleuFrame * out)
+{
+  GError *error = NULL;
+  MleuParams params;
+
+  GST_OBJECT_LOCK (self);
+  params = self->settings.params;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!mleu_colorizer_predict (self->colorizer, in, &params, &error))
+    goto not_predicted;
+  mleu_colorizer_smooth (self->colorizer, self->elapsed, &params);
+  mleu_colorizer_render (self->colorizer, in, out, &params);
+  return GST_FLOW_OK;
+
+  /* ERRORS */
+not_predicted:
+  {
+    if (g_error_matches (error, MLEU_ERROR, MLEU_ERROR_CANCELLED)) {
+      GST_DEBUG_OBJECT (self, "flushing: a frame was given up");
+      g_error_free (error);
+      return GST_FLOW_FLUSHING;
+    }
+    GST_ELEMENT_ERROR (self, LIBRARY, FAILED, ("%s", error->message), (NULL));
+    g_error_free (error);
+    return GST_FLOW_ERROR;
+  }
+}
+
+static GstFlowReturn
+gst_mleu_colorize_transform_frame (GstVideoFilter * filter,
+    GstVideoFrame * in_frame, GstVideoFrame * out_frame)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (filter);
+  MleuFrame in, out;
+
+  gst_mleu_frame_view (in_frame, &in);
+  gst_mleu_frame_view (out_frame, &out);
+  if (has_own_colors (self, &in)) {
+    gst_video_frame_copy (out_frame, in_frame);
+    return GST_FLOW_OK;
+  }
+  return color_frame (self, &in, &out);
+}
+
+static GstFlowReturn
+gst_mleu_colorize_transform_frame_ip (GstVideoFilter * filter,
+    GstVideoFrame * frame)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (filter);
+  MleuFrame view;
+
+  gst_mleu_frame_view (frame, &view);
+  if (has_own_colors (self, &view))
+    return GST_FLOW_OK;
+  return color_frame (self, &view, &view);
+}
+
+/* Object */
+
+static void
+gst_mleu_colorize_set_property (GObject * object, guint id,
+    const GValue * value, GParamSpec * pspec)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (object);
+  gboolean known;
+
+  GST_OBJECT_LOCK (self);
+  known = gst_mleu_settings_set (&self->settings, id, value);
+  GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+gst_mleu_colorize_get_property (GObject * object, guint id, GValue * value,
+    GParamSpec * pspec)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (object);
+  gboolean known;
+
+  GST_OBJECT_LOCK (self);
+  known = gst_mleu_settings_get (&self->settings, id, value);
+  GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+gst_mleu_colorize_finalize (GObject * object)
+{
+  gst_mleu_settings_clear (&GST_MLEU_COLORIZE (object)->settings);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+gst_mleu_colorize_class_init (GstMleuColorizeClass * klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
+  GstVideoFilterClass *filter_class = GST_VIDEO_FILTER_CLASS (klass);
+
+  object_class->set_property = gst_mleu_colorize_set_property;
+  object_class->get_property = gst_mleu_colorize_get_property;
+  object_class->finalize = gst_mleu_colorize_finalize;
+  gst_mleu_settings_install (object_class);
+
+  element_class->change_state =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_change_state);
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (element_class,
+      "Colorize black-and-white video", "Filter/Effect/Video",
+      "Gives black-and-white video its colours with a neural network, "
+      "keeping its luma", "mleucolorize");
+
+  trans_class->start = GST_DEBUG_FUNCPTR (gst_mleu_colorize_start);
+  trans_class->stop = GST_DEBUG_FUNCPTR (gst_mleu_colorize_stop);
+  trans_class->sink_event = GST_DEBUG_FUNCPTR (gst_mleu_colorize_sink_event);
+  trans_class->transform_caps =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_transform_caps);
+  trans_class->fixate_caps = GST_DEBUG_FUNCPTR (gst_mleu_colorize_fixate_caps);
+  trans_class->transform_meta =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_transform_meta);
+  trans_class->before_transform =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_before_transform);
+
+  filter_class->set_info = GST_DEBUG_FUNCPTR (gst_mleu_colorize_set_info);
+  filter_class->transform_frame =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_transform_frame);
+  filter_class->transform_frame_ip =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_transform_frame_ip);
+}
+
+/* Cheap: editors make an element only to look at it. The model waits for
+ * start(). */
+static void
+gst_mleu_colorize_init (GstMleuColorize * self)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+
+  gst_mleu_settings_init (&self->settings);
+  self->frame_seconds = NAN;
+  self->last_pts = GST_CLOCK_TIME_NONE;
+
+  /* GstBaseTransform would drop late frames before they are coloured: of a
+   * live source on a slow machine, nearly all. A film must keep every frame. */
+  gst_base_transform_set_qos_enabled (trans, FALSE);
+  /* A gap's frame is coloured like any other and stays marked as one. */
+  gst_base_transform_set_gap_aware (trans, TRUE);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "gstmleusettings.h"
+
+#include "gstmleumodels.h"
+
+enum
+{
+  PROP_0,
+  PROP_MODEL,
+  PROP_STRENGTH,
+  PROP_SATURATION,
+  PROP_TEMPERATURE,
+  PROP_SMOOTHING,
+  PROP_RENDER_SIZE,
+  PROP_N_THREADS,
+  PROP_RECOLOR,
+};
+
+#define DEFAULT_STRENGTH 1.0
+#define DEFAULT_SATURATION 1.0
+#define DEFAULT_TEMPERATURE 0.0
+#define DEFAULT_SMOOTHING 0.3
+#define DEFAULT_N_THREADS 0
+#define DEFAULT_RECOLOR TRUE
+
+/* The steps of render-size: the networks halve their input five times. */
+#define RENDER_SIZE_STEP 32
+
+void
+gst_mleu_settings_init (GstMleuSettings * settings)
+{
+  settings->model_name = g_strdup (GST_MLEU_DEFAULT_MODEL);
+  settings->params.strength = DEFAULT_STRENGTH;
+  settings->params.saturation = DEFAULT_SATURATION;
+  settings->params.temperature = DEFAULT_TEMPERATURE;
+  settings->params.smoothing = DEFAULT_SMOOTHING;
+  settings->render_size = MLEU_RENDER_SIZE_DEFAULT;
+  settings->n_threads = DEFAULT_N_THREADS;
+  settings->recolor = DEFAULT_RECOLOR;
+}
+
+void
+gst_mleu_settings_clear (GstMleuSettings * settings)
+{
+  g_clear_pointer (&settings->model_name, g_free);
+}
+
+/* FALSE where there is no such property. */
+gboolean
+gst_mleu_settings_set (GstMleuSettings * settings, guint id,
+    const GValue * value)
+{
+  const gchar *name;
+
+  switch (id) {
+    case PROP_MODEL:
+      name = g_value_get_string (value);
+      g_free (settings->model_name);
+      settings->model_name = g_strdup (name && name[0] != '\0' ?
+          name : GST_MLEU_DEFAULT_MODEL);
+      return TRUE;
+    case PROP_STRENGTH:
+      settings->params.strength = g_value_get_double (value);
+      return TRUE;
+    case PROP_SATURATION:
+      settings->params.saturation = g_value_get_double (value);
+      return TRUE;
+    case PROP_TEMPERATURE:
+      settings->params.temperature = g_value_get_double (value);
+      return TRUE;
+    case PROP_SMOOTHING:
+      settings->params.smoothing = g_value_get_double (value);
+      return TRUE;
+    case PROP_RENDER_SIZE:
+      settings->render_size =
+          (g_value_get_uint (value) + RENDER_SIZE_STEP / 2) /
+          RENDER_SIZE_STEP * RENDER_SIZE_STEP;
+      return TRUE;
+    case PROP_N_THREADS:
+      settings->n_threads = g_value_get_uint (value);
+      return TRUE;
+    case PROP_RECOLOR:
+      settings->recolor = g_value_get_boolean (value);
+      return TRUE;
+    default:
+      return FALSE;
+  }
+}
+
+gboolean
+gst_mleu_settings_get (const GstMleuSettings * settings, guint id,
+    GValue * value)
+{
+  switch (id) {
+    case PROP_MODEL:
+      g_value_set_string (value, settings->model_name);
+      return TRUE;
+    case PROP_STRENGTH:
+      g_value_set_double (value, settings->params.strength);
+      return TRUE;
+    case PROP_SATURATION:
+      g_value_set_double (value, settings->params.saturation);
+      return TRUE;
+    case PROP_TEMPERATURE:
+      g_value_set_double (value, settings->params.temperature);
+      return TRUE;
+    case PROP_SMOOTHING:
+      g_value_set_double (value, settings->params.smoothing);
+      return TRUE;
+    case PROP_RENDER_SIZE:
+      g_value_set_uint (value, settings->render_size);
+      return TRUE;
+    case PROP_N_THREADS:
+      g_value_set_uint (value, settings->n_threads);
+      return TRUE;
+    case PROP_RECOLOR:
+      g_value_set_boolean (value, settings->recolor);
+      return TRUE;
+    default:
+      return FALSE;
+  }
+}
+
+void
+gst_mleu_settings_install (GObjectClass * object_class)
+{
+  const GParamFlags fixed = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+      GST_PARAM_MUTABLE_READY;
+  const GParamFlags live = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+      GST_PARAM_MUTABLE_PLAYING | GST_PARAM_CONTROLLABLE;
+
+  /**
+   * GstMleuColorize:model:
+   *
+   * A path, or a name that is looked for in the working directory, in the
+   * folders and files of `MLEU_MODEL_PATH`, in `$XDG_DATA_HOME/mleu/models` and
+   * in the installation's `share/mleu/models`.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_MODEL,
+      g_param_spec_string ("model", "Model",
+          "The network: path of a .safetensors file, or a name to look for in "
+          "$MLEU_MODEL_PATH, $XDG_DATA_HOME/mleu/models and the installation",
+          GST_MLEU_DEFAULT_MODEL, fixed));
+
+  /**
+   * GstMleuColorize:strength:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_STRENGTH,
+      g_param_spec_double ("strength", "Strength",
+          "How much of the colours is mixed into the grey picture: 0 leaves it "
+          "grey, 1 colours it fully", 0.0, 1.0, DEFAULT_STRENGTH, live));
+
+  /**
+   * GstMleuColorize:saturation:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_SATURATION,
+      g_param_spec_double ("saturation", "Saturation",
+          "Factor on the saturation that the model was tuned to: less than 1 "
+          "is paler, more is stronger", 0.0, 4.0, DEFAULT_SATURATION, live));
+
+  /**
+   * GstMleuColorize:temperature:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_TEMPERATURE,
+      g_param_spec_double ("temperature", "Temperature",
+          "How boldly the network chooses among possible colours: low (0.1) "
+          "takes the likeliest, high (1 and more) blends them into safe, pale "
+          "ones; 0 is the model's own value. Models that predict a single "
+          "colour ignore it", 0.0, 5.0, DEFAULT_TEMPERATURE, live));
+
+  /**
+   * GstMleuColorize:smoothing:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_SMOOTHING,
+      g_param_spec_double ("smoothing", "Smoothing",
+          "Time constant, in seconds, of the average of the colours over the "
+          "frames of a scene: 0 colours each frame for itself, 1 is steadiest",
+          0.0, 1.0, DEFAULT_SMOOTHING, live));
+
+  /**
+   * GstMleuColorize:render-size:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_RENDER_SIZE,
+      g_param_spec_uint ("render-size", "Render size",
+          "Short side, in pixels, of the picture that the network looks at, "
+          "rounded to a multiple of 32: larger finds colours for smaller "
+          "things and takes more time, with the square of the size. The output "
+          "keeps the input's resolution", MLEU_RENDER_SIZE_MIN,
+          MLEU_RENDER_SIZE_MAX, MLEU_RENDER_SIZE_DEFAULT, fixed));
+
+  /**
+   * GstMleuColorize:n-threads:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_N_THREADS,
+      g_param_spec_uint ("n-threads", "Threads",
+          "Threads that the network may use, 0 for one on each processor. The "
+          "colours do not depend on it", 0, MLEU_THREADS_MAX,
+          DEFAULT_N_THREADS, fixed));
+
+  /**
+   * GstMleuColorize:recolor:
+   *
+   * %FALSE is for films that are partly in colour. The output then has the
+   * input's format, unless that is grey; put a `videoconvert` behind the element
+   * where another one is needed.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_RECOLOR,
+      g_param_spec_boolean ("recolor", "Recolor",
+          "Whether frames that have colours of their own get new ones; false "
+          "passes them on unchanged, and then input and output have the same "
+          "format", DEFAULT_RECOLOR, fixed));
+}
