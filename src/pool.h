@@ -30,4 +30,7 @@ guint mleu_pool_get_threads(const MleuPool *pool);
  */
 void mleu_pool_run(MleuPool *pool, MleuTask task, gpointer data, guint count);
 
+/** mleu_pool_current_worker: within a task: the thread's number, 0 (the caller's) .. threads - 1; for scratch memory. */
+guint mleu_pool_current_worker(void);
+
 G_END_DECLS

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "color/format.h"
+
+#include <string.h>
+
+gboolean mleu_format_check(const MleuFormat *format, const char *what, GError **error)
+{
+    const char *problem = NULL;
+    if (format->width < 1 || format->width > MLEU_FRAME_MAX_SIDE || format->height < 1 ||
+        format->height > MLEU_FRAME_MAX_SIDE) {
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s of %u x %u pixels: each side must be from 1 to %d", what,
+                    format->width, format->height, MLEU_FRAME_MAX_SIDE);
+        return FALSE;
+    }
+    if (format->layout != MLEU_LAYOUT_GRAY && format->layout != MLEU_LAYOUT_YUV && format->layout != MLEU_LAYOUT_RGB)
+        problem = "its layout is none of grey, YUV and RGB";
+    else if (format->matrix != MLEU_MATRIX_BT601 && format->matrix != MLEU_MATRIX_BT709 &&
+             format->matrix != MLEU_MATRIX_BT2020)
+        problem = "its matrix is none of BT.601, BT.709 and BT.2020";
+    else if (format->range != MLEU_RANGE_LIMITED && format->range != MLEU_RANGE_FULL)
+        problem = "its range is neither limited nor full";
+    else if (format->depth < 8 || format->depth > 16)
+        problem = "its depth is not from 8 to 16 bits";
+    else if (format->shift != 0 && (format->depth == 8 || format->depth + format->shift > 16))
+        problem = "its shift does not fit its depth into 16 bits";
+    else if (format->layout == MLEU_LAYOUT_YUV ? format->chroma_shift_x > 1 || format->chroma_shift_y > 1
+                                               : format->chroma_shift_x != 0 || format->chroma_shift_y != 0)
+        problem = "its chroma shift must be 0 or 1, and 0 where it is not YUV";
+    if (problem != NULL)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s format: %s", what, problem);
+    return problem == NULL;
+}
+
+gboolean mleu_format_equal(const MleuFormat *a, const MleuFormat *b)
+{
+    return a->layout == b->layout && a->width == b->width && a->height == b->height &&
+           a->chroma_shift_x == b->chroma_shift_x && a->chroma_shift_y == b->chroma_shift_y &&
+           a->matrix == b->matrix && a->range == b->range && a->depth == b->depth && a->shift == b->shift &&
+           !a->big_endian == !b->big_endian;
+}
+
+static void load_bytes(guint16 *out, const guint8 *in, gssize step, guint n, guint shift G_GNUC_UNUSED)
+{
+    if (step == 1) {
+        for (guint i = 0; i < n; i++)
+            out[i] = in[i];
+    } else {
+        for (guint i = 0; i < n; i++)
+            out[i] = in[(gssize)i * step];
+    }
+}
+
+static void load_little(guint16 *out, const guint8 *in, gssize step, guint n, guint shift)
+{
+    for (guint i = 0; i < n; i++, in += step)
+        out[i] = (guint16)((in[0] | in[1] << 8) >> shift);
+}
+
+static void load_big(guint16 *out, const guint8 *in, gssize step, guint n, guint shift)
+{
+    for (guint i = 0; i < n; i++, in += step)
+        out[i] = (guint16)((in[1] | in[0] << 8) >> shift);
+}
+
+static void store_bytes(guint8 *out, gssize step, const guint16 *in, guint n, guint shift G_GNUC_UNUSED)
+{
+    if (step == 1) {
+        for (guint i = 0; i < n; i++)
+            out[i] = (guint8)in[i];
+    } else {
+        for (guint i = 0; i < n; i++)
+            out[(gssize)i * step] = (guint8)in[i];
+    }
+}
+
+static void store_little(guint8 *out, gssize step, const guint16 *in, guint n, guint shift)
+{
+    for (guint i = 0; i < n; i++, out += step) {
+        const guint value = (guint)in[i] << shift;
+        out[0] = (guint8)value;
+        out[1] = (guint8)(value >> 8);
+    }
+}
+
+static void store_big(guint8 *out, gssize step, const guint16 *in, guint n, guint shift)
+{
+    for (guint i = 0; i < n; i++, out += step) {
+        const guint value = (guint)in[i] << shift;
+        out[1] = (guint8)value;
+        out[0] = (guint8)(value >> 8);
+    }
+}
+
+MleuLoadRow mleu_format_loader(const MleuFormat *format)
+{
+    if (format->depth == 8)
+        return load_bytes;
+    return format->big_endian ? load_big : load_little;
+}
+
+MleuStoreRow mleu_format_storer(const MleuFormat *format)
+{
+    if (format->depth == 8)
+        return store_bytes;
+    return format->big_endian ? store_big : store_little;
+}
+
+void mleu_format_luma_range(const MleuFormat *format, double *black, double *white)
+{
+    const double unit = (double)(1u << (format->depth - 8));
+    const gboolean full = format->range == MLEU_RANGE_FULL;
+    *black = full ? 0 : 16 * unit;
+    *white = full ? (double)((1u << format->depth) - 1) : 235 * unit;
+}
+
+void mleu_format_chroma_range(const MleuFormat *format, double *centre, double *span)
+{
+    *centre = (double)(1u << (format->depth - 1));
+    *span = format->range == MLEU_RANGE_FULL ? (double)((1u << format->depth) - 1)
+                                             : 224.0 * (double)(1u << (format->depth - 8));
+}
+
+void mleu_matrix_coefficients(MleuMatrix matrix, MleuChromaMatrix *out)
+{
+    /* IEC 61966-2-1 and ITU-R BT.2020, the columns multiplied by D65's X, Y, Z = 0.95047, 1, 1.08883. */
+    static const double bt709[3][3] = {{3.2404542, -1.5371385, -0.4985314},
+                                       {-0.9692660, 1.8760108, 0.0415560},
+                                       {0.0556434, -0.2040259, 1.0572252}};
+    static const double bt2020[3][3] = {{1.7166512, -0.3556708, -0.2533663},
+                                        {-0.6666844, 1.6164812, 0.0157685},
+                                        {0.0176399, -0.0427706, 0.9421031}};
+    static const double white[3] = {0.95047, 1, 1.08883};
+    static const double red[] = {[MLEU_MATRIX_BT601] = 0.299, [MLEU_MATRIX_BT709] = 0.2126, [MLEU_MATRIX_BT2020] = 0.2627};
+    static const double blue[] = {[MLEU_MATRIX_BT601] = 0.114, [MLEU_MATRIX_BT709] = 0.0722, [MLEU_MATRIX_BT2020] = 0.0593};
+    const double(*primaries)[3] = matrix == MLEU_MATRIX_BT2020 ? bt2020 : bt709;
+
+    for (guint i = 0; i < 3; i++) {
+        /* Rows are scaled to sum to exactly 1, so that a* = b* = 0 is exactly grey. */
+        double sum = 0;
+        for (guint j = 0; j < 3; j++)
+            sum += primaries[i][j] * white[j];
+        for (guint j = 0; j < 3; j++)
+            out->rgb[i][j] = (float)(primaries[i][j] * white[j] / sum);
+    }
+    out->kr = (float)red[matrix];
+    out->kb = (float)blue[matrix];
+    out->kg = 1.0f - out->kr - out->kb;
+}

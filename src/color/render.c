@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One pass over the frame: each task takes some rows of the chroma grid, reads the luma that they serve, copies or
+ * converts it, enlarges a*, b* linearly and lets the kernel f32_chroma find Cb, Cr.
+ */
+#include "color/render.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Chroma rows that one task makes. */
+#define ROWS 8
+
+/* For each column: the grid cell at its left and the share of the next one. */
+typedef struct {
+    guint cell, next;
+    float share;
+} Tap;
+
+struct _MleuRenderer {
+    MleuFormat input, output;
+    MleuLuma luma;
+    MleuChromaMatrix matrix;
+    MleuStoreRow store;
+    MleuLoadRow load_alpha;
+    const MleuKernels *kernels;
+    MleuPool *pool;
+    MleuGrid grid;
+    guint chroma_width, chroma_height;
+    gboolean same_luma;   /* luma samples are copied as they are */
+    guint16 *luma_table;  /* otherwise: code value in -> out */
+    float centre, span;   /* of chroma code values */
+    guint maximum;        /* largest code value */
+    Tap *columns, *rows;
+
+    gsize floats_each, samples_each; /* scratch for each worker */
+    float *floats;
+    guint16 *samples;
+
+    const float *ab;
+    float factor;
+    const MleuFrame *in, *out;
+};
+
+/* The taps of the chroma samples along one direction. */
+static Tap *make_taps(guint count, guint shift, MleuSiting siting, guint luma_size, double scale, double offset,
+                      guint cells)
+{
+    Tap *taps = g_new(Tap, count);
+    for (guint i = 0; i < count; i++) {
+        /* Centre of the sample in luma pixels, pixel k covering k .. k + 1. At an odd border the last sample has only
+         * one luma pixel to serve. */
+        double centre = i + 0.5;
+        if (shift == 1)
+            centre = siting == MLEU_SITING_COSITED ? 2.0 * i + 0.5 : MIN(2.0 * i + 1, luma_size - 0.5);
+        const double position = CLAMP(centre * scale + offset - 0.5, 0, cells - 1.0);
+        taps[i].cell = (guint)position;
+        taps[i].next = MIN(taps[i].cell + 1, cells - 1);
+        taps[i].share = (float)(position - taps[i].cell);
+    }
+    return taps;
+}
+
+/* Y' of one format -> Y' of another, rounded to the nearest code value. */
+static guint16 *make_luma_table(const MleuLuma *luma, const MleuFormat *output)
+{
+    const guint count = 1u << luma->depth, most = (1u << output->depth) - 1;
+    guint16 *table = g_new(guint16, count);
+    double black, white;
+    mleu_format_luma_range(output, &black, &white);
+    double in_black, in_white;
+    MleuFormat input = luma->format;
+    input.depth = luma->depth;
+    if (input.layout == MLEU_LAYOUT_RGB)
+        input.range = MLEU_RANGE_FULL;
+    mleu_format_luma_range(&input, &in_black, &in_white);
+    for (guint i = 0; i < count; i++) {
+        const double value = black + (i - in_black) / (in_white - in_black) * (white - black);
+        table[i] = (guint16)CLAMP(floor(value + 0.5), 0, most);
+    }
+    return table;
+}
+
+MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *output, const MleuGrid *grid,
+                                MleuPool *pool)
+{
+    MleuRenderer *r = g_new0(MleuRenderer, 1);
+    double centre, span;
+    r->input = *input;
+    r->output = *output;
+    r->grid = *grid;
+    r->pool = pool;
+    r->kernels = mleu_kernels_get(mleu_cpu_tier());
+    mleu_luma_init(&r->luma, input);
+    mleu_matrix_coefficients(output->layout == MLEU_LAYOUT_RGB ? input->matrix : output->matrix, &r->matrix);
+    r->store = mleu_format_storer(output);
+    r->load_alpha = mleu_format_loader(input);
+    r->chroma_width = mleu_format_chroma_width(output);
+    r->chroma_height = mleu_format_chroma_height(output);
+    r->same_luma = input->layout != MLEU_LAYOUT_RGB && output->layout == MLEU_LAYOUT_YUV &&
+                   input->depth == output->depth && input->range == output->range;
+    if (!r->same_luma && output->layout == MLEU_LAYOUT_YUV)
+        r->luma_table = make_luma_table(&r->luma, output);
+    mleu_format_chroma_range(output, &centre, &span);
+    r->centre = (float)centre;
+    r->span = (float)span;
+    r->maximum = (1u << output->depth) - 1;
+    r->columns = make_taps(r->chroma_width, output->chroma_shift_x, output->siting_x, output->width, grid->scale_x,
+                           grid->offset_x, grid->width);
+    r->rows = make_taps(r->chroma_height, output->chroma_shift_y, output->siting_y, output->height, grid->scale_y,
+                        grid->offset_y, grid->height);
+
+    const guint threads = mleu_pool_get_threads(pool);
+    /* y, a, b of a row of chroma samples (R'G'B' take their place), and a row of the grid twice. */
+    r->floats_each = (gsize)3 * r->chroma_width + (gsize)2 * grid->width;
+    /* Two rows of luma, one spare, one of output. */
+    r->samples_each = (gsize)4 * input->width;
+    r->floats = g_new(float, r->floats_each * threads);
+    r->samples = g_new(guint16, r->samples_each * threads);
+    return r;
+}
+
+void mleu_renderer_free(MleuRenderer *r)
+{
+    if (r == NULL)
+        return;
+    g_free(r->luma_table);
+    g_free(r->columns);
+    g_free(r->rows);
+    g_free(r->floats);
+    g_free(r->samples);
+    g_free(r);
+}
+
+static guint8 *row_of(const MleuPlane *plane, guint y)
+{
+    return plane->data + (gssize)y * plane->stride;
+}
+
+/* Writes luma row @y of a YUV output; @codes are the input's. */
+static void write_luma(const MleuRenderer *r, guint y, const guint16 *codes, guint16 *converted)
+{
+    const MleuPlane *plane = &r->out->plane[0];
+    if (r->same_luma) {
+        const MleuPlane *source = &r->in->plane[0];
+        if (plane->data == source->data)
+            return;
+        r->store(row_of(plane, y), plane->step, codes, r->output.width, r->output.shift);
+        return;
+    }
+    for (guint x = 0; x < r->output.width; x++)
+        converted[x] = r->luma_table[codes[x]];
+    r->store(row_of(plane, y), plane->step, converted, r->output.width, r->output.shift);
+}
+
+/* Mean luma, 0..1, of the pixels that each chroma sample serves. */
+static void mean_luma(const MleuRenderer *r, const guint16 *upper, const guint16 *lower, float *y)
+{
+    const float black = r->luma.black, scale = r->luma.scale;
+    const guint width = r->input.width;
+    if (r->output.chroma_shift_x == 0) {
+        for (guint x = 0; x < r->chroma_width; x++)
+            y[x] = (0.5f * (float)(upper[x] + lower[x]) - black) * scale;
+    } else {
+        const guint whole = width / 2;
+        for (guint x = 0; x < whole; x++)
+            y[x] = (0.25f * (float)(upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1]) - black) * scale;
+        if (whole < r->chroma_width)
+            y[whole] = (0.5f * (float)(upper[width - 1] + lower[width - 1]) - black) * scale;
+    }
+    for (guint x = 0; x < r->chroma_width; x++)
+        y[x] = CLAMP(y[x], 0.0f, 1.0f);
+}
+
+/* a* and b* of one row of chroma samples. */
+static void enlarge(const MleuRenderer *r, guint y, float *line_a, float *line_b, float *a, float *b)
+{
+    const guint width = r->grid.width;
+    const Tap *row = &r->rows[y];
+    const gsize plane = (gsize)width * r->grid.height;
+    const float *upper = r->ab + (gsize)row->cell * width, *lower = r->ab + (gsize)row->next * width;
+    for (guint x = 0; x < width; x++) {
+        line_a[x] = r->factor * (upper[x] + row->share * (lower[x] - upper[x]));
+        line_b[x] = r->factor * (upper[plane + x] + row->share * (lower[plane + x] - upper[plane + x]));
+    }
+    for (guint x = 0; x < r->chroma_width; x++) {
+        const Tap *tap = &r->columns[x];
+        a[x] = line_a[tap->cell] + tap->share * (line_a[tap->next] - line_a[tap->cell]);
+        b[x] = line_b[tap->cell] + tap->share * (line_b[tap->next] - line_b[tap->cell]);
+    }
+}
+
+static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y, const float *values, guint16 *codes)
+{
+    const float most = (float)r->maximum;
+    for (guint x = 0; x < r->chroma_width; x++) {
+        const float value = r->centre + 0.5f + r->span * values[x];
+        codes[x] = (guint16)(value < most ? value : most);
+    }
+    r->store(row_of(plane, y), plane->step, codes, r->chroma_width, r->output.shift);
+}
+
+static void write_rgb(const MleuRenderer *r, guint row, const float *y, const float *cb, const float *cr,
+                      guint16 *codes)
+{
+    const MleuChromaMatrix *m = &r->matrix;
+    const float most = (float)r->maximum;
+    for (guint c = 0; c < 3; c++) {
+        /* R' = Y' + 2 (1 - Kr) Cr, B' likewise, and G' from Y' = Kr R' + Kg G' + Kb B'. */
+        const float from_cb = c == 0 ? 0 : c == 2 ? 2 * (1 - m->kb) : -2 * (1 - m->kb) * m->kb / m->kg;
+        const float from_cr = c == 2 ? 0 : c == 0 ? 2 * (1 - m->kr) : -2 * (1 - m->kr) * m->kr / m->kg;
+        for (guint x = 0; x < r->chroma_width; x++) {
+            const float value = (y[x] + from_cb * cb[x] + from_cr * cr[x]) * most + 0.5f;
+            codes[x] = (guint16)CLAMP(value, 0.0f, most);
+        }
+        r->store(row_of(&r->out->plane[c], row), r->out->plane[c].step, codes, r->output.width, r->output.shift);
+    }
+    const MleuPlane *alpha = &r->out->plane[3];
+    if (alpha->data == NULL)
+        return;
+    const MleuPlane *source = &r->in->plane[3];
+    if (r->input.layout == MLEU_LAYOUT_RGB && source->data != NULL) {
+        const guint in_most = (1u << r->input.depth) - 1;
+        r->load_alpha(codes, row_of(source, row), source->step, r->input.width, r->input.shift);
+        for (guint x = 0; in_most != r->maximum && x < r->input.width; x++)
+            codes[x] = (guint16)(((guint64)codes[x] * r->maximum + in_most / 2) / in_most);
+    } else {
+        for (guint x = 0; x < r->output.width; x++)
+            codes[x] = (guint16)r->maximum;
+    }
+    r->store(row_of(alpha, row), alpha->step, codes, r->output.width, r->output.shift);
+}
+
+static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
+{
+    const MleuRenderer *r = data;
+    const guint worker = mleu_pool_current_worker();
+    float *y = r->floats + worker * r->floats_each, *a = y + r->chroma_width, *b = a + r->chroma_width;
+    float *line_a = b + r->chroma_width, *line_b = line_a + r->grid.width;
+    guint16 *upper = r->samples + worker * r->samples_each, *lower = upper + r->input.width;
+    guint16 *spare = lower + r->input.width, *codes = spare + r->input.width;
+    const guint end = MIN((index + 1) * ROWS, r->chroma_height), shift = r->output.chroma_shift_y;
+
+    for (guint row = index * ROWS; row < end; row++) {
+        const guint first = row << shift, second = MIN(first + shift, r->input.height - 1);
+        mleu_luma_row(&r->luma, r->in, first, upper, spare);
+        if (second != first)
+            mleu_luma_row(&r->luma, r->in, second, lower, spare);
+        const guint16 *other = second != first ? lower : upper;
+        if (r->output.layout == MLEU_LAYOUT_YUV) {
+            write_luma(r, first, upper, codes);
+            if (second != first)
+                write_luma(r, second, lower, codes);
+        }
+        mean_luma(r, upper, other, y);
+        enlarge(r, row, line_a, line_b, a, b);
+        r->kernels->f32_chroma(a, b, y, a, b, r->chroma_width, &r->matrix);
+        if (r->output.layout == MLEU_LAYOUT_YUV) {
+            write_chroma(r, &r->out->plane[1], row, a, codes);
+            write_chroma(r, &r->out->plane[2], row, b, codes);
+        } else {
+            write_rgb(r, row, y, a, b, codes);
+        }
+    }
+}
+
+void mleu_renderer_run(MleuRenderer *renderer, const float *ab, float factor, const MleuFrame *input,
+                       const MleuFrame *output)
+{
+    renderer->ab = ab;
+    renderer->factor = factor;
+    renderer->in = input;
+    renderer->out = output;
+    mleu_pool_run(renderer->pool, render_rows, renderer, (renderer->chroma_height + ROWS - 1) / ROWS);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <mleu/colorizer.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "color/render.h"
+#include "color/scale.h"
+#include "nn/plan.h"
+#include "temporal/scenecut.h"
+#include "temporal/smooth.h"
+
+/* A strip of film is scaled so that its long side is this at most, whatever its short side becomes: bounded memory. */
+#define LONG_SIDE_MAX 8192
+
+struct _MleuColorizer {
+    MleuModel *model;
+    MleuPool *pool;
+    MleuPlan *plan;
+    MleuScaler *scaler;
+    MleuRenderer *renderer;
+    guint input_width, input_height, grid_width, grid_height;
+    float *lightness; /* what the network saw last; the plan's own input is overwritten as it runs */
+    float *predicted; /* a*, b*, on the grid */
+    float *colours;   /* the same, smoothed */
+    gsize values;     /* of each of the two */
+    gboolean have_past;
+    MleuSceneCut cut;
+    gint cancel;
+    MleuStats stats;
+};
+
+void mleu_config_init(MleuConfig *config)
+{
+    memset(config, 0, sizeof *config);
+    config->render_size = MLEU_RENDER_SIZE_DEFAULT;
+}
+
+void mleu_params_init(MleuParams *params)
+{
+    *params = (MleuParams){.strength = 1, .saturation = 1, .temperature = 0, .smoothing = 0.3};
+}
+
+static gboolean check_config(const MleuConfig *config, GError **error)
+{
+    if (!mleu_format_check(&config->input, "input", error) || !mleu_format_check(&config->output, "output", error))
+        return FALSE;
+    if (config->output.layout == MLEU_LAYOUT_GRAY)
+        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED, "a grey output has no room for colours");
+    else if (config->input.width != config->output.width || config->input.height != config->output.height)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "input of %u x %u and output of %u x %u must be of one size",
+                    config->input.width, config->input.height, config->output.width, config->output.height);
+    else if (config->render_size < MLEU_RENDER_SIZE_MIN || config->render_size > MLEU_RENDER_SIZE_MAX ||
+             config->render_size % 32 != 0)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "render size %u: must be a multiple of 32 from %d to %d",
+                    config->render_size, MLEU_RENDER_SIZE_MIN, MLEU_RENDER_SIZE_MAX);
+    else if (config->n_threads > MLEU_THREADS_MAX)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%u threads: must be at most %d", config->n_threads,
+                    MLEU_THREADS_MAX);
+    else
+        return TRUE;
+    return FALSE;
+}
+
+static guint round_up(guint value, guint multiple)
+{
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GError **error)
+{
+    g_return_val_if_fail(model != NULL && config != NULL, NULL);
+    if (!check_config(config, error))
+        return NULL;
+
+    const guint width = config->input.width, height = config->input.height;
+    const double scale = MIN((double)config->render_size / MIN(width, height), (double)LONG_SIDE_MAX / MAX(width, height));
+    const guint content_width = (guint)MAX(lround(width * scale), 1), content_height = (guint)MAX(lround(height * scale), 1);
+    const guint stride = mleu_model_get_stride(model);
+
+    MleuColorizer *c = g_new0(MleuColorizer, 1);
+    c->model = mleu_model_ref(model);
+    c->input_width = round_up(content_width, stride);
+    c->input_height = round_up(content_height, stride);
+    c->pool = mleu_pool_new(config->n_threads, error);
+    if (c->pool != NULL)
+        c->plan = mleu_plan_new(model, c->input_width, c->input_height, c->pool, error);
+    if (c->plan == NULL) {
+        mleu_colorizer_free(c);
+        return NULL;
+    }
+    mleu_plan_get_grid(c->plan, &c->grid_width, &c->grid_height);
+    c->values = (gsize)2 * c->grid_width * c->grid_height;
+    c->lightness = g_new0(float, (gsize)c->input_width * c->input_height);
+    c->predicted = g_new0(float, c->values);
+    c->colours = g_new0(float, c->values);
+    c->scaler =
+        mleu_scaler_new(&config->input, c->input_width, c->input_height, content_width, content_height, c->pool);
+    const double cell_x = (double)c->input_width / c->grid_width, cell_y = (double)c->input_height / c->grid_height;
+    const MleuGrid grid = {
+        .width = c->grid_width,
+        .height = c->grid_height,
+        .scale_x = (double)content_width / width / cell_x,
+        .scale_y = (double)content_height / height / cell_y,
+        .offset_x = (c->input_width - content_width) / 2 / cell_x,
+        .offset_y = (c->input_height - content_height) / 2 / cell_y,
+    };
+    c->renderer = mleu_renderer_new(&config->input, &config->output, &grid, c->pool);
+    return c;
+}
+
+void mleu_colorizer_free(MleuColorizer *c)
+{
+    if (c == NULL)
+        return;
+    mleu_renderer_free(c->renderer);
+    mleu_scaler_free(c->scaler);
+    mleu_plan_free(c->plan);
+    mleu_pool_free(c->pool);
+    g_free(c->lightness);
+    g_free(c->predicted);
+    g_free(c->colours);
+    mleu_model_unref(c->model);
+    g_free(c);
+}
+
+static double seconds_since(gint64 begin)
+{
+    return (double)(g_get_monotonic_time() - begin) * 1e-6;
+}
+
+gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const MleuParams *params, GError **error)
+{
+    const gint64 begin = g_get_monotonic_time();
+    const double temperature = params->temperature > 0 ? CLAMP(params->temperature, 0.05, 5.0)
+                                                       : mleu_model_get_temperature(c->model);
+    float *input = mleu_plan_get_input(c->plan);
+    mleu_scaler_run(c->scaler, frame, input);
+    memcpy(c->lightness, input, (gsize)c->input_width * c->input_height * sizeof(float));
+    const gboolean good = mleu_plan_run(c->plan, temperature, &c->cancel, c->predicted, error);
+    c->stats.frames += good ? 1 : 0;
+    c->stats.predict_seconds += seconds_since(begin);
+    return good;
+}
+
+gboolean mleu_colorizer_smooth(MleuColorizer *c, double seconds, const MleuParams *params)
+{
+    const gint64 begin = g_get_monotonic_time();
+    gboolean is_cut = mleu_scene_cut_next(&c->cut, c->lightness, c->input_width, c->input_height);
+    float rate = mleu_smooth_rate(seconds, CLAMP(params->smoothing, 0.0, 1.0));
+    if (!c->have_past) {
+        is_cut = TRUE;
+        c->have_past = TRUE;
+    }
+    if (is_cut)
+        rate = 1;
+    mleu_smooth(c->colours, c->predicted, c->values, rate);
+    c->stats.scene_cuts += is_cut ? 1 : 0;
+    c->stats.smooth_seconds += seconds_since(begin);
+    return is_cut;
+}
+
+void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuFrame *output,
+                           const MleuParams *params)
+{
+    const gint64 begin = g_get_monotonic_time();
+    const double factor = CLAMP(params->strength, 0.0, 1.0) * CLAMP(params->saturation, 0.0, 4.0) *
+                          mleu_model_get_saturation(c->model);
+    mleu_renderer_run(c->renderer, c->colours, (float)factor, input, output);
+    c->stats.render_seconds += seconds_since(begin);
+}
+
+void mleu_colorizer_reset(MleuColorizer *c)
+{
+    mleu_scene_cut_reset(&c->cut);
+    memset(c->colours, 0, c->values * sizeof(float));
+    c->have_past = FALSE;
+}
+
+void mleu_colorizer_cancel(MleuColorizer *c, gboolean cancel)
+{
+    g_atomic_int_set(&c->cancel, cancel ? 1 : 0);
+}
+
+void mleu_colorizer_get_stats(const MleuColorizer *c, MleuStats *stats)
+{
+    *stats = c->stats;
+}
+
+void mleu_colorizer_get_input_size(const MleuColorizer *c, guint *width, guint *height)
+{
+    *width = c->input_width;
+    *height = c->input_height;
+}
+
+const float *mleu_colorizer_get_prediction(const MleuColorizer *c, guint *width, guint *height)
+{
+    *width = c->grid_width;
+    *height = c->grid_height;
+    return c->predicted;
+}
+
+const float *mleu_colorizer_get_lightness(const MleuColorizer *c, guint *width, guint *height)
+{
+    *width = c->input_width;
+    *height = c->input_height;
+    return c->lightness;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <mleu/model.h>
+
+#include "model/safetensors.h"
+
+G_BEGIN_DECLS
+
+/** Largest number of nodes, of inputs to one, of channels of one, and of a convolution's kernel side. */
+#define MLEU_NODES_MAX 2048
+#define MLEU_INPUTS_MAX 8
+#define MLEU_CHANNELS_MAX 8192
+#define MLEU_KERNEL_MAX 15
+
+typedef enum {
+    MLEU_OP_INPUT,
+    MLEU_OP_AFFINE,
+    MLEU_OP_CONV2D,
+    MLEU_OP_CONV_TRANSPOSE2D,
+    MLEU_OP_ADD,
+    MLEU_OP_CONCAT,
+    MLEU_OP_UPSAMPLE,
+    MLEU_OP_MAXPOOL,
+} MleuOp;
+
+typedef enum {
+    MLEU_ACTIVATION_NONE,
+    MLEU_ACTIVATION_RELU,
+    MLEU_ACTIVATION_RELU6,
+    MLEU_ACTIVATION_TANH,
+} MleuActivation;
+
+/**
+ * MleuNode: one operator of a graph (models/FORMAT.md).
+ * @inputs: indices of earlier nodes.
+ * @channels: channels of its output.
+ * @pad_top: zero padding, and so on; for a transposed convolution what is cropped.
+ * @weight: float32, in the file's order: [out, in / groups, kh, kw], transposed [in, out, kh, kw]. Owned by the graph.
+ * @bias: @channels values; zeros where the file has none.
+ * @scale: affine: @channels values; likewise @offset.
+ */
+typedef struct {
+    char *name;
+    MleuOp op;
+    guint n_inputs;
+    guint inputs[MLEU_INPUTS_MAX];
+    guint channels;
+    guint kernel_h, kernel_w;
+    guint stride, dilation, groups;
+    guint pad_top, pad_left, pad_bottom, pad_right;
+    guint factor;
+    MleuActivation activation;
+    float *weight;
+    float *bias;
+    float *scale;
+    float *offset;
+} MleuNode;
+
+/**
+ * MleuGraph: a network, its shapes checked and its weights in float32. The last node is the head's input.
+ * @bins: classes x 2: a*, b* of each class; %NULL for regression.
+ * @head_scale: regression: factor on the two channels.
+ */
+typedef struct {
+    guint stride;
+    guint n_nodes;
+    MleuNode *nodes;
+    MleuHead head;
+    guint classes;
+    float *bins;
+    double temperature;
+    double head_scale;
+    double saturation;
+} MleuGraph;
+
+/** Errors: %MLEU_ERROR_FORMAT, %MLEU_ERROR_UNSUPPORTED, %MLEU_ERROR_NO_MEMORY. @path is for their messages. */
+MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError **error);
+void mleu_graph_free(MleuGraph *graph);
+
+/**
+ * mleu_node_output_size: height and width of @node's output from those of its first input.
+ *
+ * Returns: %FALSE where the input is smaller than the kernel needs.
+ */
+gboolean mleu_node_output_size(const MleuNode *node, guint in_h, guint in_w, guint *out_h, guint *out_w);
+
+/** The graph of a model, for the planner. */
+const MleuGraph *mleu_model_get_graph(const MleuModel *model);
+
+G_END_DECLS

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <mleu/model.h>
+
+#include "model/graph.h"
+
+struct _MleuModel {
+    gatomicrefcount references;
+    char *name;
+    char *description;
+    char *license;
+    MleuGraph *graph;
+    guint64 parameters;
+};
+
+MleuModel *mleu_model_load(const char *path, GError **error)
+{
+    g_return_val_if_fail(path != NULL, NULL);
+    MleuSafetensors *file = mleu_safetensors_open(path, error);
+    if (file == NULL)
+        return NULL;
+    const char *name = mleu_safetensors_metadata(file, "mleu.name");
+    const char *description = mleu_safetensors_metadata(file, "mleu.description");
+    const char *license = mleu_safetensors_metadata(file, "mleu.license");
+    MleuModel *model = NULL;
+    MleuGraph *graph = NULL;
+    if (name == NULL)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: no mleu.name in the metadata: not an MLEU model", path);
+    else
+        graph = mleu_graph_new(file, path, error);
+    if (graph != NULL) {
+        model = g_new0(MleuModel, 1);
+        g_atomic_ref_count_init(&model->references);
+        model->name = g_strdup(name);
+        model->description = g_strdup(description != NULL ? description : "");
+        model->license = g_strdup(license != NULL ? license : "");
+        model->graph = graph;
+        for (guint i = 0; i < mleu_safetensors_count(file); i++)
+            model->parameters += mleu_safetensors_get(file, i)->count;
+    }
+    mleu_safetensors_free(file);
+    return model;
+}
+
+MleuModel *mleu_model_ref(MleuModel *model)
+{
+    g_return_val_if_fail(model != NULL, NULL);
+    g_atomic_ref_count_inc(&model->references);
+    return model;
+}
+
+void mleu_model_unref(MleuModel *model)
+{
+    g_return_if_fail(model != NULL);
+    if (!g_atomic_ref_count_dec(&model->references))
+        return;
+    g_free(model->name);
+    g_free(model->description);
+    g_free(model->license);
+    mleu_graph_free(model->graph);
+    g_free(model);
+}
+
+const char *mleu_model_get_name(const MleuModel *model)
+{
+    return model->name;
+}
+
+const char *mleu_model_get_description(const MleuModel *model)
+{
+    return model->description;
+}
+
+const char *mleu_model_get_license(const MleuModel *model)
+{
+    return model->license;
+}
+
+MleuHead mleu_model_get_head(const MleuModel *model)
+{
+    return model->graph->head;
+}
+
+guint mleu_model_get_classes(const MleuModel *model)
+{
+    return model->graph->classes;
+}
+
+guint mleu_model_get_stride(const MleuModel *model)
+{
+    return model->graph->stride;
+}
+
+double mleu_model_get_temperature(const MleuModel *model)
+{
+    return model->graph->temperature;
+}
+
+double mleu_model_get_saturation(const MleuModel *model)
+{
+    return model->graph->saturation;
+}
+
+guint64 mleu_model_get_parameters(const MleuModel *model)
+{
+    return model->parameters;
+}
+
+const MleuGraph *mleu_model_get_graph(const MleuModel *model)
+{
+    return model->graph;
+}
+
+guint64 mleu_model_get_macs(const MleuModel *model, guint width, guint height)
+{
+    const MleuGraph *graph = model->graph;
+    if (width == 0 || height == 0 || width % graph->stride != 0 || height % graph->stride != 0)
+        return 0;
+    guint *h = g_new0(guint, graph->n_nodes), *w = g_new0(guint, graph->n_nodes);
+    guint64 macs = 0;
+    for (guint i = 0; i < graph->n_nodes; i++) {
+        const MleuNode *node = &graph->nodes[i];
+        h[i] = height;
+        w[i] = width;
+        if (node->n_inputs > 0 &&
+            !mleu_node_output_size(node, h[node->inputs[0]], w[node->inputs[0]], &h[i], &w[i])) {
+            macs = 0;
+            break;
+        }
+        if (node->op != MLEU_OP_CONV2D && node->op != MLEU_OP_CONV_TRANSPOSE2D)
+            continue;
+        /* A transposed convolution spends its operations on input pixels. */
+        const guint in = node->inputs[0];
+        const guint64 pixels = node->op == MLEU_OP_CONV2D ? (guint64)h[i] * w[i] : (guint64)h[in] * w[in];
+        macs += pixels * node->channels * (graph->nodes[in].channels / node->groups) * node->kernel_h * node->kernel_w;
+    }
+    g_free(h);
+    g_free(w);
+    return macs;
+}

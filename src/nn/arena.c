@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "nn/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Places are multiples of a cache line. */
+#define LINE 16
+
+/* A node's memory: its own, or a slice of the concatenation that reads it. */
+typedef struct {
+    guint owner;  /* node whose memory it is in; itself for its own */
+    gsize within; /* floats from the owner's start */
+    guint birth, death;
+    gsize offset, size; /* of an owner */
+    gboolean placed;
+} Life;
+
+gsize mleu_arena_floats(const MleuValue *value)
+{
+    return (gsize)value->channels * value->h * value->w;
+}
+
+/* Sends outputs into the concatenation that reads them. A later concatenation may itself lie in another. */
+static void merge_concats(const MleuGraph *graph, const MleuValue *values, Life *lives)
+{
+    for (guint i = 0; i < graph->n_nodes; i++) {
+        const MleuNode *node = &graph->nodes[i];
+        if (node->op != MLEU_OP_CONCAT)
+            continue;
+        gsize within = 0;
+        for (guint j = 0; j < node->n_inputs; j++) {
+            const guint input = node->inputs[j];
+            if (input != 0 && lives[input].owner == input) {
+                lives[input].owner = i;
+                lives[input].within = within;
+            }
+            within += mleu_arena_floats(&values[input]);
+        }
+    }
+    /* From the last node back: an owner is later than what it owns, so its own owner is final already. */
+    for (guint i = graph->n_nodes; i-- > 0;) {
+        Life *life = &lives[i];
+        if (life->owner != i) {
+            const Life *owner = &lives[life->owner];
+            life->within += owner->owner != life->owner ? owner->within : 0;
+            life->owner = owner->owner;
+        }
+    }
+}
+
+static void find_lives(const MleuGraph *graph, Life *lives)
+{
+    for (guint i = 0; i < graph->n_nodes; i++) {
+        Life *owner = &lives[lives[i].owner];
+        owner->birth = MIN(owner->birth, i);
+        owner->death = MAX(owner->death, i);
+        for (guint j = 0; j < graph->nodes[i].n_inputs; j++) {
+            Life *read = &lives[lives[graph->nodes[i].inputs[j]].owner];
+            read->death = MAX(read->death, i);
+        }
+    }
+    /* The caller's input, and what the head reads. */
+    lives[0].death = graph->n_nodes;
+    lives[lives[graph->n_nodes - 1].owner].death = graph->n_nodes;
+}
+
+/* The lowest offset where @life overlaps no placed owner that is alive at the same time. */
+static gsize first_fit(const MleuGraph *graph, const Life *lives, const Life *life)
+{
+    gsize offset = 0;
+    gboolean moved = TRUE;
+    while (moved) {
+        moved = FALSE;
+        for (guint i = 0; i < graph->n_nodes; i++) {
+            const Life *other = &lives[i];
+            if (!other->placed || other->death < life->birth || life->death < other->birth)
+                continue;
+            if (offset < other->offset + other->size && other->offset < offset + life->size) {
+                offset = other->offset + other->size;
+                moved = TRUE;
+            }
+        }
+    }
+    return offset;
+}
+
+gboolean mleu_arena_place(const MleuGraph *graph, const MleuValue *values, MleuPlacement *places, gsize *floats)
+{
+    Life *lives = g_new0(Life, graph->n_nodes);
+    gboolean good = TRUE;
+    *floats = 0;
+    for (guint i = 0; i < graph->n_nodes; i++) {
+        gsize size;
+        lives[i].owner = i;
+        lives[i].birth = G_MAXUINT;
+        good = good && g_size_checked_mul(&size, (gsize)values[i].h * values[i].w, values[i].channels) &&
+               size <= G_MAXSIZE / 8 / graph->n_nodes;
+        lives[i].size = good ? (size + LINE - 1) / LINE * LINE : 0;
+    }
+    if (good) {
+        merge_concats(graph, values, lives);
+        find_lives(graph, lives);
+        for (guint i = 0; i < graph->n_nodes; i++) {
+            if (lives[i].owner != i)
+                continue;
+            lives[i].offset = first_fit(graph, lives, &lives[i]);
+            lives[i].placed = TRUE;
+            *floats = MAX(*floats, lives[i].offset + lives[i].size);
+        }
+        for (guint i = 0; i < graph->n_nodes; i++)
+            places[i].offset = lives[lives[i].owner].offset + lives[i].within;
+    }
+    g_free(lives);
+    return good;
+}
+
+float *mleu_arena_allocate_floats(gsize floats)
+{
+    void *memory = NULL;
+    gsize bytes;
+    if (!g_size_checked_mul(&bytes, floats, sizeof(float)) || posix_memalign(&memory, 64, MAX(bytes, 64)) != 0)
+        return NULL;
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+void mleu_arena_free_floats(float *memory)
+{
+    free(memory);
+}

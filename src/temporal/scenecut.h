@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/** The coarse picture that frames are compared by: cells in a row, rows. */
+#define MLEU_COARSE_W 32
+#define MLEU_COARSE_H 24
+
+/**
+ * MleuSceneCut: finds the first frame of each scene.
+ *
+ * A new scene is a picture whose structure is another: the correlation of the two coarse pictures, each less its mean,
+ * is low for every small shift. So a pan is no cut (some shift correlates), a fade or a flash is none (means and contrast
+ * cancel), grain is none (a cell averages it away). A frame without structure, black or white, starts no scene; the
+ * frame after it is compared with the last one that had some, unless that is long ago.
+ *
+ * Thread-safety: one thread at a time.
+ */
+typedef struct {
+    float last[MLEU_COARSE_W * MLEU_COARSE_H]; /* of the last frame with structure */
+    gboolean have_last;
+    guint flat; /* frames without structure since */
+} MleuSceneCut;
+
+void mleu_scene_cut_reset(MleuSceneCut *cut);
+
+/**
+ * mleu_scene_cut_next:
+ * @lightness: height x width L*, 0..100.
+ *
+ * Returns: %TRUE where this frame starts a new scene; always for the first one with structure.
+ */
+gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint width, guint height);
+
+G_END_DECLS
