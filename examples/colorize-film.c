@@ -13,6 +13,9 @@
 
 #define TICK_MS 200
 
+/* Sound and pictures of a film need not end together. */
+#define SHORT_BY GST_SECOND
+
 /* What a shell reports of a program that Ctrl-C ended. */
 #define STATUS_INTERRUPTED 130
 
@@ -22,6 +25,7 @@ typedef struct {
     FilmProgress progress;
     GMainLoop *loop;
     char *missing;
+    GstClockTime duration;
     gboolean interrupted;
     gboolean failed;
 } Run;
@@ -118,6 +122,7 @@ static void play(Run *run)
     /* A failed change of state has its error on the bus. */
     gst_element_set_state(run->film->pipeline, GST_STATE_PLAYING);
     g_main_loop_run(run->loop);
+    run->duration = film_get_duration(run->film);
     gst_element_set_state(run->film->pipeline, GST_STATE_NULL);
     for (guint i = 0; i < G_N_ELEMENTS(sources); i++)
         g_source_remove(sources[i]);
@@ -133,6 +138,17 @@ static void leave_part(Run *run)
         film_progress_say(&run->progress, "colorize-film: %s holds the film so far", run->options->part);
     else
         g_unlink(run->options->part);
+}
+
+/* A file that was cut off, or of which GStreamer does not read all: its container announces more. */
+static void warn_if_short(Run *run)
+{
+    const FilmVideo *video = &run->film->video;
+    GstClockTime end = video->timeline.end - MIN(video->first, video->timeline.end);
+
+    if (GST_CLOCK_TIME_IS_VALID(run->duration) && end + SHORT_BY < run->duration)
+        film_progress_say(&run->progress, "colorize-film: warning: the pictures of %s end after %.1f of %.1f s",
+                          run->options->in, (double)end / GST_SECOND, (double)run->duration / GST_SECOND);
 }
 
 static int finish(Run *run)
@@ -158,6 +174,7 @@ static int finish(Run *run)
                           run->options->part, video->written);
         return STATUS_INTERRUPTED;
     }
+    warn_if_short(run);
     if (!film_move_into_place(run->options, &error)) {
         fail(run, error->message);
         g_error_free(error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "container.h"
 
+#include "matroska.h"
+
 /* Matroska's usual tick of 1 ms makes 24 or 30 frames a second uneven. A block's time is a signed 16-bit number of ticks
  * after its cluster's, so that finer ticks mean shorter clusters: 3.2 seconds with this one. */
 #define MATROSKA_TICK_NS (100 * GST_USECOND)
@@ -28,8 +30,13 @@ GstElement *film_container_make_muxer(const FilmContainer *container)
 {
     GstElement *muxer = gst_element_factory_make(container->muxer, "muxer");
 
-    if (muxer != NULL && g_str_equal(container->muxer, "matroskamux"))
+    if (muxer != NULL && g_str_equal(container->muxer, "matroskamux")) {
+        GstPad *pad = gst_element_get_static_pad(muxer, "src");
+
         g_object_set(muxer, "timecodescale", (gint64)MATROSKA_TICK_NS, "writing-app", "colorize-film", NULL);
+        film_matroska_mend(pad);
+        gst_object_unref(pad);
+    }
     return muxer;
 }
 

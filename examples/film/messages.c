@@ -2,6 +2,7 @@
 #include "messages.h"
 
 #include <gst/pbutils/pbutils.h>
+#include <string.h>
 
 char *film_missing_decoder(const Film *film, GstMessage *message)
 {
@@ -50,6 +51,9 @@ char *film_explain_error(const Film *film, GstMessage *message, const char *miss
     else if (g_error_matches(error, GST_STREAM_ERROR, GST_STREAM_ERROR_DECRYPT) ||
              g_error_matches(error, GST_STREAM_ERROR, GST_STREAM_ERROR_DECRYPT_NOKEY))
         text = g_strdup_printf("%s: encrypted (DRM); it can be played by its own player alone", in);
+    else if (debug != NULL && strstr(debug, "not-negotiated") != NULL)
+        text = g_strdup_printf("%s: %s cannot handle this kind of video or sound", in,
+                               GST_OBJECT_NAME(GST_MESSAGE_SRC(message)));
     else
         text = g_strdup_printf("%s: %s", in, error->message);
     g_error_free(error);

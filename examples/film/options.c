@@ -15,7 +15,7 @@
 
 /* Visually lossless for film at normal viewing distance; x264's own default, 23, is not. */
 #define QUALITY_DEFAULT 17
-#define QUALITY_MAX 51
+#define QUALITY_MAX 50
 
 static const struct {
     const char *option;
@@ -195,7 +195,7 @@ static gboolean parse(FilmOptions *options, int *argc, char ***argv, GError **er
     const GOptionEntry own[] = {
         {"quality", 0, 0, G_OPTION_ARG_INT, &options->quality,
          "Rate factor of the H.264 video: lower is better and larger (default: " G_STRINGIFY(QUALITY_DEFAULT) ")",
-         "0..51"},
+         "0..50"},
         {"recolour", 0, 0, G_OPTION_ARG_NONE, &options->recolour,
          "Colour the shots that have colours of their own, too", NULL},
         {"recolor", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, &options->recolour, NULL, NULL},

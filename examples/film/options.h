@@ -9,7 +9,7 @@
  * @out: the file to write.
  * @part: what is written until @out is complete: NAME.part.EXT next to it.
  * @settings: (element-type FilmSetting): properties of mleucolorize that were given.
- * @quality: constant rate factor for x264, 0 (lossless) .. 51.
+ * @quality: constant rate factor for x264, 0 (lossless) .. 50.
  * @recolour: colour the shots that have colours of their own, too.
  * @force: replace @out.
  */

@@ -44,38 +44,60 @@ static GstElement *find_parser(Film *film, FilmKind kind, const GstCaps *caps)
     return parser;
 }
 
-static GstPad *through_parser(Film *film, GstPad *from, GstElement *parser)
+static GstPad *through(Film *film, GstPad *from, GstElement *element)
 {
     GstPad *entry;
 
-    gst_bin_add(GST_BIN(film->pipeline), parser);
-    entry = gst_element_get_static_pad(parser, "sink");
+    gst_bin_add(GST_BIN(film->pipeline), element);
+    entry = gst_element_get_static_pad(element, "sink");
     gst_pad_link(from, entry);
     gst_object_unref(entry);
-    gst_element_sync_state_with_parent(parser);
-    return gst_element_get_static_pad(parser, "src");
+    gst_element_sync_state_with_parent(element);
+    return gst_element_get_static_pad(element, "src");
+}
+
+/* What stands between a track and the muxer, where it does not go in as it is: a parser for another framing, a change of
+ * caps for text. */
+static GstElement *make_adapter(Film *film, FilmKind kind, const GstCaps *caps)
+{
+    GstElement *adapter;
+
+    if (!film_track_is_markup(caps))
+        return find_parser(film, kind, caps);
+    adapter = gst_element_factory_make("capssetter", NULL);
+    if (adapter != NULL)
+        gst_util_set_object_arg(G_OBJECT(adapter), "caps", "text/x-raw, format=(string)utf8");
+    if (adapter != NULL)
+        g_object_set(adapter, "join", FALSE, "replace", TRUE, NULL);
+    return adapter;
+}
+
+static gboolean matroska_holds(FilmKind kind, const GstCaps *caps)
+{
+    GstElement *muxer = film_container_make_muxer(film_container_for(".mkv"));
+    gboolean holds;
+
+    if (muxer == NULL)
+        return FALSE;
+    gst_object_ref_sink(muxer);
+    holds = film_track_is_markup(caps) || film_muxer_accepts(muxer, film_kind_template(kind), caps);
+    gst_object_unref(muxer);
+    return holds;
 }
 
 static void leave_out(Film *film, FilmKind kind, GstPad *pad, const GstCaps *caps)
 {
     char *track = film_track_describe(kind, film->count[kind], pad, caps);
-    GstElement *matroska = film->container->keeps_chapters ? NULL : film_container_make_muxer(film_container_for(".mkv"));
-    gboolean way_out = FALSE;
+    char *text;
 
-    if (matroska != NULL) {
-        GstCaps *plain = film_track_plain_text_caps(caps);
-
-        gst_object_ref_sink(matroska);
-        way_out = kind != FILM_VIDEO && film_kind_template(kind) != NULL &&
-                  film_muxer_accepts(matroska, film_kind_template(kind), plain);
-        gst_caps_unref(plain);
-        gst_object_unref(matroska);
-    }
-    film_post(GST_OBJECT(film->pipeline), FALSE,
-              kind == FILM_VIDEO
-                  ? g_strdup_printf("%s is left out: one video is coloured, the first", track)
-                  : g_strdup_printf("%s is left out: GStreamer cannot write it into %s%s", track, film->container->name,
-                                    way_out ? "; a name that ends in .mkv keeps it" : ""));
+    if (kind == FILM_VIDEO)
+        text = g_strdup_printf("%s is left out: one video is coloured, the first", track);
+    else
+        text = g_strdup_printf("%s is left out: GStreamer cannot write it into %s%s", track, film->container->name,
+                               kind != FILM_OTHER && !film->container->open_ended && matroska_holds(kind, caps)
+                                   ? "; a name that ends in .mkv keeps it"
+                                   : "");
+    film_post(GST_OBJECT(film->pipeline), FALSE, text);
     g_free(track);
 }
 
@@ -84,6 +106,7 @@ static void add_video(Film *film, GstPad *pad)
     GstPad *exit = through_queue(film, pad);
     GstPad *entry = gst_element_get_static_pad(film->decoder, "sink");
 
+    film->video.timeline.as_stamped = film->as_stamped;
     g_mutex_lock(&film->video.lock);
     film->video_pad = gst_object_ref(pad);
     g_mutex_unlock(&film->video.lock);
@@ -93,29 +116,46 @@ static void add_video(Film *film, GstPad *pad)
     gst_object_unref(entry);
 }
 
-/* Through the queue, and through a parser where the muxer wants another framing, to a pad of the muxer. */
+/* Through the queue to a pad of the muxer. */
 static gboolean carry(Film *film, FilmKind kind, GstPad *pad, const GstCaps *caps)
 {
-    GstCaps *plain = film_track_plain_text_caps(caps);
-    gboolean fits = film_muxer_accepts(film->muxer, film_kind_template(kind), plain);
-    GstElement *parser = fits ? NULL : find_parser(film, kind, plain);
+    gboolean fits = film_muxer_accepts(film->muxer, film_kind_template(kind), caps);
+    GstElement *adapter = fits ? NULL : make_adapter(film, kind, caps);
     GstPad *queue_pad, *last, *muxer_pad;
+    FilmTrack *track;
     gboolean linked;
 
-    gst_caps_unref(plain);
-    if (!fits && parser == NULL)
+    if (!fits && adapter == NULL)
         return FALSE;
     queue_pad = through_queue(film, pad);
-    last = parser ? through_parser(film, queue_pad, parser) : gst_object_ref(queue_pad);
+    last = adapter ? through(film, queue_pad, adapter) : gst_object_ref(queue_pad);
     muxer_pad = gst_element_request_pad_simple(film->muxer, film_kind_template(kind));
     g_mutex_lock(&film->video.lock);
-    g_ptr_array_add(film->tracks, film_track_new(kind, queue_pad, last, &film->video.lock, &film->video.cut));
+    track = film_track_new(kind, queue_pad, last, &film->video.lock, &film->video.cut);
+    track->markup = film_track_is_markup(caps);
+    track->timeline.as_stamped = film->as_stamped;
+    g_ptr_array_add(film->tracks, track);
     g_mutex_unlock(&film->video.lock);
     linked = muxer_pad != NULL && gst_pad_link(last, muxer_pad) == GST_PAD_LINK_OK;
+    /* A muxer waits forever for a pad that leads nowhere. */
+    if (muxer_pad != NULL && !linked)
+        gst_element_release_request_pad(film->muxer, muxer_pad);
     g_clear_pointer(&muxer_pad, gst_object_unref);
     gst_object_unref(last);
     gst_object_unref(queue_pad);
     return linked;
+}
+
+/* parsebin shows all tracks before the first of them has data. */
+static GstPadProbeReturn on_first_data(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+    Film *film = data;
+
+    (void)pad;
+    (void)info;
+    if (film->count[FILM_VIDEO] == 0)
+        film_post(GST_OBJECT(film->pipeline), TRUE, g_strdup_printf("%s: no video track", film->options->in));
+    return GST_PAD_PROBE_REMOVE;
 }
 
 static void on_track(GstElement *parsebin, GstPad *pad, Film *film)
@@ -128,6 +168,7 @@ static void on_track(GstElement *parsebin, GstPad *pad, Film *film)
         caps = gst_pad_query_caps(pad, NULL);
     kind = gst_caps_is_empty(caps) || gst_caps_is_any(caps) ? FILM_OTHER : film_kind(pad, caps);
     film->count[kind]++;
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_first_data, film, NULL);
     if (kind == FILM_VIDEO && film->video_pad == NULL)
         add_video(film, pad);
     else if (kind == FILM_VIDEO || film_kind_template(kind) == NULL || !carry(film, kind, pad, caps))
@@ -135,11 +176,20 @@ static void on_track(GstElement *parsebin, GstPad *pad, Film *film)
     gst_caps_unref(caps);
 }
 
-static void on_all_tracks(GstElement *parsebin, Film *film)
+/* ssaparse and its like are taken for parsers, but throw the styles away. */
+static gboolean on_parse_further(GstElement *parsebin, GstPad *pad, GstCaps *caps, Film *film)
 {
     (void)parsebin;
-    if (film->video_pad == NULL)
-        film_post(GST_OBJECT(film->pipeline), TRUE, g_strdup_printf("%s: no video track", film->options->in));
+    return film_kind(pad, caps) != FILM_SUBTITLE || !film_muxer_accepts(film->muxer, film_kind_template(FILM_SUBTITLE), caps);
+}
+
+static void on_element(GstBin *parsebin, GstElement *element, Film *film)
+{
+    GstElementFactory *factory = gst_element_get_factory(element);
+
+    (void)parsebin;
+    if (factory != NULL && g_str_equal(GST_OBJECT_NAME(factory), "matroskademux"))
+        film->as_stamped = TRUE;
 }
 
 static void on_decoded_pad(GstElement *decoder, GstPad *pad, Film *film)
@@ -175,8 +225,9 @@ static gboolean build(Film *film, GError **error)
     g_object_set(sink, "location", film->options->part, NULL);
     g_object_set(film->queue, "max-size-buffers", 0, "max-size-time", G_GUINT64_CONSTANT(0), "max-size-bytes",
                  QUEUE_BYTES, NULL);
+    g_signal_connect(parsebin, "element-added", G_CALLBACK(on_element), film);
+    g_signal_connect(parsebin, "autoplug-continue", G_CALLBACK(on_parse_further), film);
     g_signal_connect(parsebin, "pad-added", G_CALLBACK(on_track), film);
-    g_signal_connect(parsebin, "no-more-pads", G_CALLBACK(on_all_tracks), film);
     g_signal_connect(film->decoder, "pad-added", G_CALLBACK(on_decoded_pad), film);
     if (gst_element_link(source, parsebin) && gst_element_link(film->muxer, sink) &&
         film_video_link(&film->video, film->muxer))

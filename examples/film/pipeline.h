@@ -10,6 +10,7 @@
  *   filesrc ! parsebin --video--> multiqueue ! decodebin ! FilmVideo ! muxer ! filesink
  *                      --others-> multiqueue ! FilmTrack             ! muxer
  *
+ * @as_stamped: as in FilmTimeline.
  * @count: tracks seen, of each kind.
  * @video_pad: (nullable): parsebin's, of the video that is coloured; guarded by @video.lock.
  * @tracks: (element-type FilmTrack): the others; guarded by @video.lock.
@@ -23,6 +24,7 @@ typedef struct {
     GstElement *decoder;
     GstElement *muxer;
     FilmVideo video;
+    gboolean as_stamped;
     guint count[FILM_KINDS];
     GstPad *video_pad;
     GPtrArray *tracks;

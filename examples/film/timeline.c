@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "timeline.h"
 
-void film_timeline_init(FilmTimeline *timeline)
+void film_timeline_init(FilmTimeline *timeline, gboolean as_stamped)
 {
+    timeline->as_stamped = as_stamped;
     gst_segment_init(&timeline->segment, GST_FORMAT_TIME);
     timeline->end = 0;
 }
@@ -13,6 +14,8 @@ static GstClockTime film_time(const FilmTimeline *timeline, GstClockTime time)
 
     if (!GST_CLOCK_TIME_IS_VALID(time) || timeline->segment.format != GST_FORMAT_TIME)
         return GST_CLOCK_TIME_NONE;
+    if (timeline->as_stamped)
+        return time;
     switch (gst_segment_to_stream_time_full(&timeline->segment, GST_FORMAT_TIME, time, &stream_time)) {
     case 1:
         return stream_time;

@@ -66,21 +66,12 @@ char *film_track_describe(FilmKind kind, guint number, GstPad *pad, const GstCap
     return text;
 }
 
-static gboolean is_markup(const GstCaps *caps)
+gboolean film_track_is_markup(const GstCaps *caps)
 {
     const GstStructure *structure = gst_caps_get_structure(caps, 0);
 
     return gst_structure_has_name(structure, "text/x-raw") &&
            g_strcmp0(gst_structure_get_string(structure, "format"), "pango-markup") == 0;
-}
-
-GstCaps *film_track_plain_text_caps(const GstCaps *caps)
-{
-    GstCaps *plain = gst_caps_copy(caps);
-
-    if (is_markup(caps))
-        gst_caps_set_simple(plain, "format", G_TYPE_STRING, "utf8", NULL);
-    return plain;
 }
 
 /* What g_markup_escape_text() makes of one character, back to that character; NULL: @text does not begin with any. */
@@ -142,26 +133,6 @@ static GstBuffer *as_in_the_file(FilmTrack *track, GstBuffer *buffer)
     return replacement;
 }
 
-static GstEvent *track_event(FilmTrack *track, GstEvent *event)
-{
-    if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
-        GstCaps *caps;
-
-        gst_event_parse_caps(event, &caps);
-        track->markup = is_markup(caps);
-        if (track->markup) {
-            GstCaps *plain = film_track_plain_text_caps(caps);
-
-            gst_event_unref(event);
-            event = gst_event_new_caps(plain);
-            gst_caps_unref(plain);
-        }
-    } else if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
-        track->ended = TRUE;
-    }
-    return film_timeline_event(&track->timeline, event);
-}
-
 static gboolean is_cut(const FilmTrack *track, GstClockTime time)
 {
     gboolean cut;
@@ -172,16 +143,36 @@ static gboolean is_cut(const FilmTrack *track, GstClockTime time)
     return cut;
 }
 
+/* Headers that the caps have too. flacparse does not flag all of its own, and matroskamux writes those it does not know
+ * among the frames. */
+static gboolean is_header(FilmTrack *track, GstBuffer *buffer)
+{
+    GstCaps *caps;
+    gboolean header;
+
+    if (track->timed || GST_BUFFER_PTS_IS_VALID(buffer) || GST_BUFFER_DTS_IS_VALID(buffer)) {
+        track->timed = TRUE;
+        return FALSE;
+    }
+    caps = gst_pad_get_current_caps(track->pad);
+    header = caps != NULL && gst_structure_has_field(gst_caps_get_structure(caps, 0), "streamheader");
+    gst_clear_caps(&caps);
+    return header;
+}
+
 static GstPadProbeReturn on_data(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
     FilmTrack *track = data;
+    GstBuffer *buffer;
 
     if (info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) {
-        info->data = track_event(track, info->data);
+        track->ended = track->ended || GST_EVENT_TYPE(info->data) == GST_EVENT_EOS;
+        info->data = film_timeline_event(&track->timeline, info->data);
         return GST_PAD_PROBE_OK;
     }
-    GstBuffer *buffer = film_timeline_buffer(&track->timeline, info->data, GST_CLOCK_TIME_NONE);
-
+    if (is_header(track, info->data))
+        return GST_PAD_PROBE_DROP;
+    buffer = film_timeline_buffer(&track->timeline, info->data, GST_CLOCK_TIME_NONE);
     if (track->markup)
         buffer = as_in_the_file(track, buffer);
     info->data = buffer;
@@ -204,7 +195,7 @@ FilmTrack *film_track_new(FilmKind kind, GstPad *queue_pad, GstPad *pad, GMutex 
     track->pad = gst_object_ref(pad);
     track->lock = lock;
     track->cut = cut;
-    film_timeline_init(&track->timeline);
+    film_timeline_init(&track->timeline, FALSE);
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_data, track, NULL);
     return track;
 }

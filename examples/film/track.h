@@ -18,8 +18,9 @@ char *film_track_describe(FilmKind kind, guint number, GstPad *pad, const GstCap
  * FilmTrack: a track that goes into the new file as it is.
  * @queue_pad: where it leaves the multiqueue.
  * @pad: the last one before the muxer.
- * @markup: text that matroskademux declares to be Pango markup.
+ * @markup: text that its demuxer declared to be Pango markup.
  * @markup_seen: some of it really was.
+ * @timed: a buffer with a time has come; those before may be the codec's headers.
  * @cut: nothing from this time on is let through; %GST_CLOCK_TIME_NONE: everything is. Guarded by @lock.
  */
 typedef struct {
@@ -29,14 +30,15 @@ typedef struct {
     FilmTimeline timeline;
     gboolean markup;
     gboolean markup_seen;
+    gboolean timed;
     gboolean ended;
     GMutex *lock;
     const GstClockTime *cut;
 } FilmTrack;
 
-/** film_track_new: watches @pad. @lock and @cut outlive the track. */
+/** film_track_new: watches @pad. @lock and @cut outlive the track. Its timeline and @markup are the caller's to set. */
 FilmTrack *film_track_new(FilmKind kind, GstPad *queue_pad, GstPad *pad, GMutex *lock, const GstClockTime *cut);
 void film_track_free(FilmTrack *track);
 
-/** film_track_plain_text_caps: what film_track_new() makes of @caps; a new reference. */
-GstCaps *film_track_plain_text_caps(const GstCaps *caps);
+/** film_track_is_markup: whether @caps are text with Pango markup. Muxers want the plain text that is in the file. */
+gboolean film_track_is_markup(const GstCaps *caps);

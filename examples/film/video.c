@@ -165,7 +165,7 @@ gboolean film_video_init(FilmVideo *video, GstBin *bin, const FilmOptions *optio
     GstCaps *caps;
 
     g_mutex_init(&video->lock);
-    film_timeline_init(&video->timeline);
+    film_timeline_init(&video->timeline, FALSE);
     video->cut = video->first = video->position = GST_CLOCK_TIME_NONE;
     if (!(video->head = film_make(bin, "queue", "libgstreamer1.0-0", error)) ||
         !(video->crop = film_make(bin, "videocrop", "gstreamer1.0-plugins-good", error)) ||
@@ -197,7 +197,7 @@ gboolean film_video_init(FilmVideo *video, GstBin *bin, const FilmOptions *optio
     watch(video->head, "sink", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_decoded, video);
     watch(colorizer, "src", GST_PAD_PROBE_TYPE_BUFFER, on_coloured, video);
     watch(video->tail, "src", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_encoded, video);
-    if (gst_element_link_many(video->head, video->crop, flip, convert, format, colorizer, coloured, video->tail, NULL))
+    if (gst_element_link_many(video->head, convert, format, video->crop, flip, colorizer, coloured, video->tail, NULL))
         return TRUE;
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the video's elements do not fit each other");
     return FALSE;
