@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/check/gstharness.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+/* An environment that the machine's own has no part in: a folder with links to
+ * the plugins named, and to ours; its own registry; a small model. */
+
+void            test_begin                      (int *argc, char ***argv,
+                                                 const gchar * const *plugins);
+
+int             test_end                        (int result);
+
+/* The folder, gone after test_end(). */
+const gchar *   test_folder                     (void);
+
+gchar *         test_path                       (const gchar * name);
+
+/* The small model; written at the first call. */
+const gchar *   test_model                      (void);
+
+/* Harness of one mleucolorize with the small model, not yet playing. */
+GstHarness *    test_harness                    (const gchar * in_caps,
+                                                 const gchar * out_caps);
+
+/* A frame of @info whose samples follow from @seed, every value of the depth
+ * included. */
+GstBuffer *     test_frame                      (const GstVideoInfo * info,
+                                                 guint32 seed,
+                                                 GstClockTime pts);
+
+/* Sample @x, @y of a component. */
+guint           test_sample                     (const GstVideoFrame * frame,
+                                                 guint component, guint x,
+                                                 guint y);
+
+/* Largest distance of a chroma sample from neutral, as 8-bit code values. */
+guint           test_chroma                     (const GstVideoInfo * info,
+                                                 GstBuffer * buffer);
+
+/* Asserts that both frames have the same samples. */
+void            test_assert_equal               (const GstVideoInfo * info,
+                                                 GstBuffer * a, GstBuffer * b);

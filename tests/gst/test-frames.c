@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What leaves the element for what went in: formats, strides, metas, memory. */
+
+#include <string.h>
+
+#include "common.h"
+
+static const gchar *const sink_formats[] = {
+  "GRAY8", "GRAY16_LE", "GRAY16_BE", "I420", "YV12", "NV12", "NV21",
+  "I420_10LE", "P010_10LE", "Y42B", "YUY2", "UYVY", "I422_10LE", "Y444",
+  "Y444_10LE", "Y444_16LE", "RGBx", "BGRx", "xRGB", "xBGR", "RGBA", "BGRA",
+  "ARGB", "ABGR", "RGB", "BGR",
+};
+
+/* Those of the source pad are the ones after the grey ones. */
+#define src_formats (sink_formats + 3)
+#define N_SRC_FORMATS (G_N_ELEMENTS (sink_formats) - 3)
+
+static gchar *
+caps_for (const gchar * format, gint width, gint height)
+{
+  GstVideoFormat f = gst_video_format_from_string (format);
+  gboolean rgb = GST_VIDEO_FORMAT_INFO_IS_RGB (gst_video_format_get_info (f));
+
+  return g_strdup_printf ("video/x-raw,format=%s,width=%d,height=%d,"
+      "framerate=25/1,colorimetry=%s", format, width, height,
+      rgb ? "sRGB" : "1:4:16:4");
+}
+
+static void
+info_for (GstVideoInfo * info, const gchar * text)
+{
+  GstCaps *caps = gst_caps_from_string (text);
+
+  g_assert_true (gst_video_info_from_caps (info, caps));
+  gst_caps_unref (caps);
+}
+
+static void
+assert_same_luma (const GstVideoInfo * in_info, GstBuffer * in,
+    const GstVideoInfo * out_info, GstBuffer * out)
+{
+  GstVideoFrame a, b;
+  gint x, y;
+
+  g_assert_true (gst_video_frame_map (&a, in_info, in, GST_MAP_READ));
+  g_assert_true (gst_video_frame_map (&b, out_info, out, GST_MAP_READ));
+  for (y = 0; y < GST_VIDEO_INFO_HEIGHT (in_info); y++)
+    for (x = 0; x < GST_VIDEO_INFO_WIDTH (in_info); x++)
+      g_assert_cmpuint (test_sample (&a, 0, x, y), ==,
+          test_sample (&b, 0, x, y));
+  gst_video_frame_unmap (&b);
+  gst_video_frame_unmap (&a);
+}
+
+static void
+run_pair (const gchar * in_format, const gchar * out_format, gint width,
+    gint height)
+{
+  gchar *in_caps = caps_for (in_format, width, height);
+  gchar *out_caps = caps_for (out_format, width, height);
+  GstHarness *h = test_harness (in_caps, out_caps);
+  GstVideoInfo in_info, out_info;
+  GstBuffer *in, *out;
+
+  info_for (&in_info, in_caps);
+  info_for (&out_info, out_caps);
+  in = test_frame (&in_info, width, 40 * GST_MSECOND);
+  out = gst_harness_push_and_pull (h, gst_buffer_copy_deep (in));
+  g_assert_nonnull (out);
+  g_assert_cmpuint (GST_BUFFER_PTS (out), ==, 40 * GST_MSECOND);
+  g_assert_cmpuint (gst_buffer_get_size (out), >=, out_info.size);
+
+  if (!GST_VIDEO_INFO_IS_RGB (&in_info) && !GST_VIDEO_INFO_IS_RGB (&out_info)
+      && GST_VIDEO_INFO_COMP_DEPTH (&in_info, 0) ==
+      GST_VIDEO_INFO_COMP_DEPTH (&out_info, 0))
+    assert_same_luma (&in_info, in, &out_info, out);
+
+  gst_buffer_unref (out);
+  gst_buffer_unref (in);
+  gst_harness_teardown (h);
+  g_free (out_caps);
+  g_free (in_caps);
+}
+
+static void
+test_pairs (gconstpointer data)
+{
+  const gchar *in_format = data;
+  guint i;
+
+  for (i = 0; i < N_SRC_FORMATS; i++)
+    run_pair (in_format, src_formats[i], 37, 29);
+}
+
+static void
+test_sizes (void)
+{
+  static const gint sizes[][2] =
+      { {1, 1}, {1, 7}, {7, 1}, {2, 2}, {3, 2}, {64, 3} };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    run_pair ("GRAY8", "I420", sizes[i][0], sizes[i][1]);
+    run_pair ("NV12", "NV12", sizes[i][0], sizes[i][1]);
+    run_pair ("YUY2", "RGB", sizes[i][0], sizes[i][1]);
+  }
+}
+
+/* A grey input without colorimetry leaves in limited range, rounded. */
+static void
+test_gray_range (void)
+{
+  const gchar *in_caps = "video/x-raw,format=GRAY8,width=256,height=2,"
+      "framerate=25/1";
+  GstHarness *h = test_harness (in_caps, "video/x-raw,format=I420");
+  GstCaps *caps;
+  GstVideoInfo in_info, out_info;
+  GstVideoFrame frame;
+  GstBuffer *in, *out;
+  guint i;
+
+  info_for (&in_info, in_caps);
+  in = gst_buffer_new_allocate (NULL, in_info.size, NULL);
+  for (i = 0; i < 256; i++) {
+    gst_buffer_memset (in, i, i, 1);
+    gst_buffer_memset (in, 256 + i, i, 1);
+  }
+  out = gst_harness_push_and_pull (h, in);
+  caps = gst_pad_get_current_caps (h->sinkpad);
+  g_assert_true (gst_video_info_from_caps (&out_info, caps));
+  g_assert_cmpint (out_info.colorimetry.range, ==,
+      GST_VIDEO_COLOR_RANGE_16_235);
+  g_assert_true (gst_video_frame_map (&frame, &out_info, out, GST_MAP_READ));
+  for (i = 0; i < 256; i++)
+    g_assert_cmpuint (test_sample (&frame, 0, i, 0), ==,
+        (guint) (16.5 + i * 219.0 / 255.0));
+  gst_video_frame_unmap (&frame);
+  gst_buffer_unref (out);
+  gst_caps_unref (caps);
+  gst_harness_teardown (h);
+}
+
+/* The network's colours do reach the output. */
+static void
+test_is_colored (void)
+{
+  const gchar *caps = "video/x-raw,format=I420,width=64,height=48,"
+      "framerate=25/1";
+  GstHarness *h = test_harness (caps, NULL);
+  GstVideoInfo info;
+  GstBuffer *out;
+
+  info_for (&info, caps);
+  out = gst_harness_push_and_pull (h, test_frame (&info, 1, 0));
+  g_assert_cmpuint (test_chroma (&info, out), >=, 3);
+  gst_buffer_unref (out);
+
+  g_object_set (h->element, "strength", 0.0, NULL);
+  out = gst_harness_push_and_pull (h, test_frame (&info, 1,
+          40 * GST_MSECOND));
+  g_assert_cmpuint (test_chroma (&info, out), ==, 0);
+  gst_buffer_unref (out);
+  gst_harness_teardown (h);
+}
+
+/* The same samples behind a GstVideoMeta with gaps before, between and in the
+ * planes. */
+static GstBuffer *
+pad_frame (const GstVideoInfo * info, GstBuffer * tight)
+{
+  gsize offset[GST_VIDEO_MAX_PLANES] = { 0 }, size = 13;
+  gint stride[GST_VIDEO_MAX_PLANES] = { 0 };
+  GstBuffer *buffer;
+  GstVideoFrame from, to;
+  guint i;
+
+  for (i = 0; i < GST_VIDEO_INFO_N_PLANES (info); i++) {
+    offset[i] = size;
+    stride[i] = GST_VIDEO_INFO_PLANE_STRIDE (info, i) + 6 + 10 * i;
+    size += (gsize) stride[i] * GST_VIDEO_INFO_HEIGHT (info) + 22;
+  }
+  buffer = gst_buffer_new_allocate (NULL, size, NULL);
+  gst_buffer_memset (buffer, 0, 0xa5, size);
+  gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE,
+      GST_VIDEO_INFO_FORMAT (info), GST_VIDEO_INFO_WIDTH (info),
+      GST_VIDEO_INFO_HEIGHT (info), GST_VIDEO_INFO_N_PLANES (info), offset,
+      stride);
+  g_assert_true (gst_video_frame_map (&from, info, tight, GST_MAP_READ));
+  g_assert_true (gst_video_frame_map (&to, info, buffer, GST_MAP_WRITE));
+  g_assert_true (gst_video_frame_copy (&to, &from));
+  gst_video_frame_unmap (&to);
+  gst_video_frame_unmap (&from);
+  GST_BUFFER_PTS (buffer) = GST_BUFFER_PTS (tight);
+  return buffer;
+}
+
+static void
+test_strides (void)
+{
+  static const gchar *const pairs[][2] = {
+    {"GRAY8", "I420"}, {"GRAY16_BE", "Y444_16LE"}, {"I420", "I420"},
+    {"NV12", "NV12"}, {"P010_10LE", "I420_10LE"}, {"RGB", "I420"},
+    {"YUY2", "YUY2"}, {"I420", "BGRA"},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (pairs); i++) {
+    gchar *in_caps = caps_for (pairs[i][0], 45, 31);
+    gchar *out_caps = caps_for (pairs[i][1], 45, 31);
+    GstHarness *a = test_harness (in_caps, out_caps);
+    GstHarness *b = test_harness (in_caps, out_caps);
+    GstVideoInfo in_info, out_info;
+    GstBuffer *tight, *padded;
+
+    info_for (&in_info, in_caps);
+    info_for (&out_info, out_caps);
+    tight = test_frame (&in_info, i, 0);
+    padded = pad_frame (&in_info, tight);
+    tight = gst_harness_push_and_pull (a, tight);
+    padded = gst_harness_push_and_pull (b, padded);
+    test_assert_equal (&out_info, tight, padded);
+    gst_buffer_unref (tight);
+    gst_buffer_unref (padded);
+    gst_harness_teardown (a);
+    gst_harness_teardown (b);
+    g_free (in_caps);
+    g_free (out_caps);
+  }
+}
+
+/* Where both sides are the same, a writable frame is coloured where it is, and
+ * one that others read is not touched. */
+static void
+test_in_place (void)
+{
+  const gchar *caps = "video/x-raw,format=I420,width=64,height=48,"
+      "framerate=25/1";
+  GstHarness *h = test_harness (caps, NULL);
+  GstVideoInfo info;
+  GstBuffer *in, *before, *out;
+  GstMemory *memory;
+
+  info_for (&info, caps);
+  in = test_frame (&info, 1, 0);
+  memory = gst_buffer_peek_memory (in, 0);
+  out = gst_harness_push_and_pull (h, in);
+  g_assert_true (gst_buffer_peek_memory (out, 0) == memory);
+  gst_buffer_unref (out);
+
+  in = test_frame (&info, 2, 40 * GST_MSECOND);
+  before = gst_buffer_copy_deep (in);
+  out = gst_harness_push_and_pull (h, gst_buffer_ref (in));
+  g_assert_true (out != in);
+  test_assert_equal (&info, in, before);
+  assert_same_luma (&info, in, &info, out);
+  gst_buffer_unref (out);
+  gst_buffer_unref (before);
+  gst_buffer_unref (in);
+  gst_harness_teardown (h);
+}
+
+static void
+test_metas (gconstpointer out_format)
+{
+  gchar *in_caps = caps_for ("I420", 64, 48);
+  gchar *out_caps = caps_for (out_format, 64, 48);
+  GstHarness *h = test_harness (in_caps, out_caps);
+  GstVideoInfo info;
+  GstVideoTimeCodeMeta *timecode;
+  GstVideoCropMeta *crop;
+  GstBuffer *buffer;
+  const guint8 caption[] = { 0xfc, 0x41, 0x42 };
+
+  info_for (&info, in_caps);
+  buffer = test_frame (&info, 1, 3 * GST_SECOND);
+  GST_BUFFER_DURATION (buffer) = 40 * GST_MSECOND;
+  GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_GAP);
+  GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_MARKER);
+  gst_buffer_add_video_region_of_interest_meta (buffer, "face", 1, 2, 3, 4);
+  gst_buffer_add_video_caption_meta (buffer,
+      GST_VIDEO_CAPTION_TYPE_CEA708_RAW, caption, sizeof (caption));
+  gst_buffer_add_video_time_code_meta_full (buffer, 25, 1, NULL, 0, 1, 2, 3, 4,
+      0);
+  crop = gst_buffer_add_video_crop_meta (buffer);
+  crop->width = 32;
+  crop->height = 32;
+
+  buffer = gst_harness_push_and_pull (h, buffer);
+  g_assert_cmpuint (GST_BUFFER_PTS (buffer), ==, 3 * GST_SECOND);
+  g_assert_cmpuint (GST_BUFFER_DURATION (buffer), ==, 40 * GST_MSECOND);
+  g_assert_true (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_GAP));
+  g_assert_true (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_MARKER));
+  g_assert_nonnull (gst_buffer_get_meta (buffer,
+          GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE));
+  g_assert_nonnull (gst_buffer_get_video_caption_meta (buffer));
+  timecode = gst_buffer_get_video_time_code_meta (buffer);
+  g_assert_nonnull (timecode);
+  g_assert_cmpuint (timecode->tc.seconds, ==, 3);
+  crop = gst_buffer_get_video_crop_meta (buffer);
+  g_assert_nonnull (crop);
+  g_assert_cmpuint (crop->width, ==, 32);
+  gst_buffer_unref (buffer);
+  gst_harness_teardown (h);
+  g_free (in_caps);
+  g_free (out_caps);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const gchar *const plugins[] = { NULL };
+  guint i;
+
+  test_begin (&argc, &argv, plugins);
+  for (i = 0; i < G_N_ELEMENTS (sink_formats); i++) {
+    gchar *name = g_strdup_printf ("/frames/from/%s", sink_formats[i]);
+
+    g_test_add_data_func (name, sink_formats[i], test_pairs);
+    g_free (name);
+  }
+  g_test_add_func ("/frames/sizes", test_sizes);
+  g_test_add_func ("/frames/gray-range", test_gray_range);
+  g_test_add_func ("/frames/is-colored", test_is_colored);
+  g_test_add_func ("/frames/strides", test_strides);
+  g_test_add_func ("/frames/in-place", test_in_place);
+  g_test_add_data_func ("/frames/metas-in-place", "I420", test_metas);
+  g_test_add_data_func ("/frames/metas-copied", "RGBA", test_metas);
+  return test_end (g_test_run ());
+}
