@@ -500,8 +500,8 @@ MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError 
     if (good && reader.graph->stride == 0)
         good = refuse(&reader, MLEU_ERROR_FORMAT, "stride is missing");
     good = good && read_nodes(&reader, json_object_get_member(object, "nodes")) &&
-           read_head(&reader, json_object_get_member(object, "head")) && check_leftovers(&reader) &&
-           check_sizes(&reader);
+           read_head(&reader, json_object_get_member(object, "head")) && check_sizes(&reader) &&
+           check_leftovers(&reader);
     g_hash_table_unref(reader.nodes);
     g_hash_table_unref(reader.used);
     json_node_unref(root);
