@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Small networks of every kind against what PyTorch made of them (make_golden.py), at several numbers of threads. */
+#include <math.h>
+#include <string.h>
+
+#include "nn/plan.h"
+
+static guint32 read_whole(const char *at)
+{
+    const guint8 *p = (const guint8 *)at;
+    return p[0] | (guint32)p[1] << 8 | (guint32)p[2] << 16 | (guint32)p[3] << 24;
+}
+
+static float read_float(const char *at)
+{
+    const guint32 bits = read_whole(at);
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+static void test_network(gconstpointer data)
+{
+    GError *error = NULL;
+    char *model_name = g_strconcat(data, ".safetensors", NULL), *golden_name = g_strconcat(data, ".golden", NULL);
+    char *model_path = g_test_build_filename(G_TEST_DIST, "golden", model_name, NULL);
+    char *golden_path = g_test_build_filename(G_TEST_DIST, "golden", golden_name, NULL);
+    char *golden;
+    gsize size;
+    g_assert_true(g_file_get_contents(golden_path, &golden, &size, &error));
+    MleuModel *model = mleu_model_load(model_path, &error);
+    g_assert_no_error(error);
+
+    const guint width = read_whole(golden), height = read_whole(golden + 4);
+    const guint grid_width = read_whole(golden + 8), grid_height = read_whole(golden + 12);
+    const gsize pixels = (gsize)width * height, values = (gsize)2 * grid_width * grid_height;
+    g_assert_cmpuint(size, ==, 16 + 4 * (pixels + values));
+    float *first = g_new(float, values), *ab = g_new(float, values);
+    const guint threads[] = {1, 2, 3, 7};
+    for (guint t = 0; t < G_N_ELEMENTS(threads); t++) {
+        guint w, h;
+        MleuPool *pool = mleu_pool_new(threads[t], NULL);
+        MleuPlan *plan = mleu_plan_new(model, width, height, pool, &error);
+        g_assert_no_error(error);
+        mleu_plan_get_grid(plan, &w, &h);
+        g_assert_cmpuint(w, ==, grid_width);
+        g_assert_cmpuint(h, ==, grid_height);
+        /* Twice: a run must leave nothing behind that the next one sees. */
+        for (guint run = 0; run < 2; run++) {
+            for (gsize i = 0; i < pixels; i++)
+                mleu_plan_get_input(plan)[i] = read_float(golden + 16 + 4 * i);
+            g_assert_true(mleu_plan_run(plan, mleu_model_get_temperature(model), NULL, ab, &error));
+            if (t == 0 && run == 0) {
+                double worst = 0;
+                for (gsize i = 0; i < values; i++)
+                    worst = MAX(worst, fabs((double)(ab[i] - read_float(golden + 16 + 4 * (pixels + i)))));
+                g_test_message("largest difference %.2g", worst);
+                /* a*, b* reach 100, float32 keeps seven digits, and some twenty layers add up. */
+                g_assert_cmpfloat(worst, <, 2e-3);
+                memcpy(first, ab, values * sizeof(float));
+            }
+            g_assert_cmpmem(first, values * sizeof(float), ab, values * sizeof(float));
+        }
+        mleu_plan_free(plan);
+        mleu_pool_free(pool);
+    }
+
+    /* Sizes that the network does not take. */
+    MleuPool *pool = mleu_pool_new(1, NULL);
+    g_assert_null(mleu_plan_new(model, width + 1, height, pool, &error));
+    g_assert_error(error, MLEU_ERROR, MLEU_ERROR_INVALID);
+    g_clear_error(&error);
+    mleu_pool_free(pool);
+
+    mleu_model_unref(model);
+    g_free(first);
+    g_free(ab);
+    g_free(golden);
+    g_free(model_path);
+    g_free(golden_path);
+    g_free(model_name);
+    g_free(golden_name);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_data_func("/golden/mobile", "mobile", test_network);
+    g_test_add_data_func("/golden/vgg", "vgg", test_network);
+    g_test_add_data_func("/golden/dilated", "dilated", test_network);
+    g_test_add_data_func("/golden/shapes", "shapes", test_network);
+    return g_test_run();
+}

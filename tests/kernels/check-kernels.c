@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every float32 kernel on every tier that this machine has, against a plain reference in double precision, within a
+ * bound that follows from the number of roundings. Guard values around each output show writes outside it.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "nn/blas.h"
+
+/* One rounding of float32, relative. */
+#define ROUNDING 6e-8
+
+#define GUARD 16
+#define GUARD_VALUE 12345.0f
+
+static guint32 random_state = 1;
+
+static float next_random(void)
+{
+    random_state = random_state * 1664525u + 1013904223u;
+    return (float)(random_state >> 8) / 8388608.0f - 1.0f;
+}
+
+static float *random_floats(gsize n)
+{
+    float *values = g_new(float, n);
+    for (gsize i = 0; i < n; i++)
+        values[i] = next_random();
+    return values;
+}
+
+/* An output between guards. */
+static float *guarded_new(gsize n)
+{
+    float *memory = g_new(float, n + 2 * GUARD);
+    for (gsize i = 0; i < n + 2 * GUARD; i++)
+        memory[i] = GUARD_VALUE;
+    return memory + GUARD;
+}
+
+static void guarded_free(float *values, gsize n)
+{
+    for (gsize i = 0; i < GUARD; i++) {
+        g_assert_cmpfloat(values[-1 - (gssize)i], ==, GUARD_VALUE);
+        g_assert_cmpfloat(values[n + i], ==, GUARD_VALUE);
+    }
+    g_free(values - GUARD);
+}
+
+static void check_close(float value, double expected, double bound)
+{
+    if (!(fabs((double)value - expected) <= bound))
+        g_error("%.9g is not %.9g within %.3g", (double)value, expected, bound);
+}
+
+static double activated(double x, MleuActivation activation)
+{
+    switch (activation) {
+    case MLEU_ACTIVATION_RELU:
+        return MAX(x, 0);
+    case MLEU_ACTIVATION_RELU6:
+        return CLAMP(x, 0, 6);
+    case MLEU_ACTIVATION_TANH:
+        return tanh(x);
+    default:
+        return x;
+    }
+}
+
+static void check_gemm(MleuGemm gemm)
+{
+    /* One, a vector, a tile and its neighbours, a block of columns and its neighbours. */
+    const guint sizes[][3] = {{1, 1, 1},   {3, 7, 5},     {8, 8, 8},    {16, 64, 32},  {17, 63, 33},
+                              {5, 255, 9}, {5, 256, 9},   {5, 257, 9},  {64, 513, 27}, {2, 1000, 300}};
+    for (guint s = 0; s < G_N_ELEMENTS(sizes); s++) {
+        const guint m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+        const gsize lda = k + 3, ldb = n + 5, ldc = n + 2;
+        float *a = random_floats(m * lda), *b = random_floats(k * ldb), *c = guarded_new(m * ldc);
+        gemm(m, n, k, a, lda, b, ldb, c, ldc);
+        for (guint i = 0; i < m; i++) {
+            for (guint j = 0; j < n; j++) {
+                double sum = 0, size = 0;
+                for (guint p = 0; p < k; p++) {
+                    const double product = (double)a[i * lda + p] * (double)b[p * ldb + j];
+                    sum += product;
+                    size += fabs(product);
+                }
+                check_close(c[i * ldc + j], sum, ROUNDING * (k + 1) * size);
+            }
+            for (guint j = n; j < ldc && i + 1 < m; j++)
+                g_assert_cmpfloat(c[i * ldc + j], ==, GUARD_VALUE);
+        }
+        g_free(a);
+        g_free(b);
+        guarded_free(c, m * ldc);
+    }
+}
+
+static void check_pointwise(const MleuKernels *kernels)
+{
+    for (gsize n = 1; n < 70; n += n < 20 ? 1 : 7) {
+        float *x = random_floats(n), *y = random_floats(n);
+        for (guint activation = 0; activation < 4; activation++) {
+            float *out = guarded_new(n);
+            for (gsize i = 0; i < n; i++)
+                out[i] = 10 * x[i];
+            kernels->f32_bias_activation(out, n, 0.25f, (MleuActivation)activation);
+            for (gsize i = 0; i < n; i++)
+                check_close(out[i], activated((double)(10 * x[i]) + 0.25, (MleuActivation)activation), 2e-6);
+            kernels->f32_add(out, x, y, n, (MleuActivation)activation);
+            for (gsize i = 0; i < n; i++)
+                check_close(out[i], activated((double)x[i] + (double)y[i], (MleuActivation)activation), 4e-7);
+            kernels->f32_affine(out, x, n, 3, -0.5f);
+            for (gsize i = 0; i < n; i++)
+                check_close(out[i], 3 * (double)x[i] - 0.5, 5e-7);
+            guarded_free(out, n);
+        }
+        g_free(x);
+        g_free(y);
+    }
+    /* NaN comes through every activation. */
+    for (guint activation = 0; activation < 4; activation++) {
+        float x[9] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+        kernels->f32_bias_activation(x, 9, 1, (MleuActivation)activation);
+        for (guint i = 0; i < 9; i++)
+            g_assert_true(isnan(x[i]));
+    }
+}
+
+static void check_dwconv(const MleuKernels *kernels)
+{
+    for (guint round = 0; round < 300; round++) {
+        MleuDwconv job = {
+            .kernel_h = 1 + round % 5,
+            .kernel_w = 1 + round / 5 % 5,
+            .stride = 1 + round / 7 % 3,
+            .dilation = 1 + round / 11 % 2,
+            .pad_top = round % 3,
+            .pad_left = round / 3 % 3,
+            .bias = 0.5f,
+            .activation = (MleuActivation)(round % 4),
+        };
+        const guint out_h = 1 + round % 6;
+        job.out_w = 1 + round % 37;
+        /* As much input as the last tap needs, less some padding at the end. */
+        const guint need_h = (out_h - 1) * job.stride + (job.kernel_h - 1) * job.dilation + 1;
+        const guint need_w = (job.out_w - 1) * job.stride + (job.kernel_w - 1) * job.dilation + 1;
+        job.in_h = MAX(need_h, job.pad_top + 1 + round % 2) - job.pad_top;
+        job.in_w = MAX(need_w, job.pad_left + 1 + round % 2) - job.pad_left;
+        job.row_begin = round % 2 < out_h ? round % 2 : 0;
+        job.row_end = out_h;
+        float *in = random_floats((gsize)job.in_h * job.in_w), *weight = random_floats(25);
+        float *out = guarded_new((gsize)out_h * job.out_w);
+        job.in = in;
+        job.weight = weight;
+        job.out = out;
+        kernels->f32_dwconv(&job);
+        for (guint y = 0; y < out_h; y++) {
+            for (guint x = 0; x < job.out_w; x++) {
+                double sum = (double)job.bias;
+                if (y < job.row_begin) {
+                    g_assert_cmpfloat(out[y * job.out_w + x], ==, GUARD_VALUE);
+                    continue;
+                }
+                for (guint ky = 0; ky < job.kernel_h; ky++) {
+                    for (guint kx = 0; kx < job.kernel_w; kx++) {
+                        const int v = (int)(y * job.stride + ky * job.dilation) - (int)job.pad_top;
+                        const int u = (int)(x * job.stride + kx * job.dilation) - (int)job.pad_left;
+                        if (v >= 0 && u >= 0 && v < (int)job.in_h && u < (int)job.in_w)
+                            sum += (double)in[v * (int)job.in_w + u] * (double)weight[ky * job.kernel_w + kx];
+                    }
+                }
+                check_close(out[y * job.out_w + x], activated(sum, job.activation), ROUNDING * 27 * 26);
+            }
+        }
+        guarded_free(out, (gsize)out_h * job.out_w);
+        g_free(in);
+        g_free(weight);
+    }
+}
+
+static void check_annealed_mean(const MleuKernels *kernels)
+{
+    const guint class_counts[] = {1, 2, 7, 313};
+    const double temperatures[] = {0.05, 0.38, 1, 5};
+    for (guint c = 0; c < G_N_ELEMENTS(class_counts); c++) {
+        for (gsize n = 1; n < 200; n += n < 3 || n > 62 ? 1 + n / 3 : 61) {
+            const guint classes = class_counts[c];
+            const gsize step = n + 3;
+            float *logits = random_floats(classes * step), *bins = random_floats(2 * classes);
+            float *a = guarded_new(n), *b = guarded_new(n);
+            for (gsize i = 0; i < classes * step; i++)
+                logits[i] *= 20;
+            const double temperature = temperatures[n % 4];
+            kernels->f32_annealed_mean(a, b, n, logits, step, classes, bins, (float)temperature);
+            for (gsize i = 0; i < n; i++) {
+                double most = -1e30, total = 0, sum_a = 0, sum_b = 0;
+                for (guint k = 0; k < classes; k++)
+                    most = MAX(most, (double)logits[k * step + i]);
+                for (guint k = 0; k < classes; k++) {
+                    const double weight = exp(((double)logits[k * step + i] - most) / temperature);
+                    total += weight;
+                    sum_a += weight * (double)bins[2 * k];
+                    sum_b += weight * (double)bins[2 * k + 1];
+                }
+                /* The exponent's own rounding, 2e-6 of up to 800, weighs most at low temperatures. */
+                check_close(a[i], sum_a / total, 2e-5);
+                check_close(b[i], sum_b / total, 2e-5);
+            }
+            guarded_free(a, n);
+            guarded_free(b, n);
+            g_free(logits);
+            g_free(bins);
+        }
+    }
+    /* One value that is not finite shows, and in its own pixel alone. */
+    const float wrong[] = {NAN, INFINITY, -INFINITY};
+    for (guint w = 0; w < G_N_ELEMENTS(wrong); w++) {
+        float logits[3 * 70] = {0}, bins[6] = {1, 2, 3, 4, 5, 6}, a[70], b[70];
+        logits[70 + 33] = wrong[w];
+        kernels->f32_annealed_mean(a, b, 70, logits, 70, 3, bins, 1);
+        for (guint i = 0; i < 70; i++)
+            g_assert_true(!isnan(a[i]) == (i != 33) && !isnan(b[i]) == (i != 33));
+    }
+}
+
+/* The colours themselves are checked in tests/unit/test-color.c; here that tiers agree and blocks have no seams. */
+static void check_chroma(const MleuKernels *kernels)
+{
+    const MleuChromaMatrix matrix = {
+        .rgb = {{3.08f, -1.537f, -0.543f}, {-0.921f, 1.876f, 0.045f}, {0.053f, -0.204f, 1.151f}},
+        .kr = 0.299f,
+        .kg = 0.587f,
+        .kb = 0.114f,
+    };
+    for (gsize n = 1; n < 200; n += n < 4 || n > 62 ? 1 + n / 4 : 60) {
+        float *y = random_floats(n), *a = random_floats(n), *b = random_floats(n);
+        float *cb = guarded_new(n), *cr = guarded_new(n);
+        for (gsize i = 0; i < n; i++) {
+            y[i] = 0.5f + 0.5f * y[i];
+            a[i] *= 50;
+            b[i] *= 50;
+        }
+        kernels->f32_chroma(cb, cr, y, a, b, n, &matrix);
+        for (gsize i = 0; i < n; i++) {
+            float one_cb, one_cr;
+            mleu_kernels_get(MLEU_TIER_C)->f32_chroma(&one_cb, &one_cr, &y[i], &a[i], &b[i], 1, &matrix);
+            check_close(cb[i], (double)one_cb, 1e-4);
+            check_close(cr[i], (double)one_cr, 1e-4);
+        }
+        /* In place. */
+        kernels->f32_chroma(a, b, y, a, b, n, &matrix);
+        g_assert_cmpmem(a, n * sizeof(float), cb, n * sizeof(float));
+        g_assert_cmpmem(b, n * sizeof(float), cr, n * sizeof(float));
+        guarded_free(cb, n);
+        guarded_free(cr, n);
+        g_free(y);
+        g_free(a);
+        g_free(b);
+    }
+}
+
+static void test_blas(void)
+{
+    check_gemm(mleu_blas_gemm(NULL));
+}
+
+/* Several products at once, as the pool's threads ask for them: each must be what it is alone. */
+static gpointer multiply(gpointer data)
+{
+    const guint m = 48, n = 300, k = 200;
+    float **arrays = data;
+    for (guint round = 0; round < 40; round++)
+        mleu_blas_gemm(NULL)(m, n, k, arrays[0], k, arrays[1], n, arrays[2], n);
+    return NULL;
+}
+
+static void test_blas_threads(void)
+{
+    enum { THREADS = 6, M = 48, N = 300, K = 200 };
+    float *a = random_floats(M * K), *b = random_floats(K * N), *alone = g_new(float, M * N);
+    GThread *threads[THREADS];
+    float *arrays[THREADS][3];
+    mleu_blas_gemm(NULL)(M, N, K, a, K, b, N, alone, N);
+    for (guint i = 0; i < THREADS; i++) {
+        arrays[i][0] = a;
+        arrays[i][1] = b;
+        arrays[i][2] = g_new(float, M * N);
+        threads[i] = g_thread_new("multiply", multiply, arrays[i]);
+    }
+    for (guint i = 0; i < THREADS; i++) {
+        g_thread_join(threads[i]);
+        g_assert_cmpmem(alone, M * N * sizeof(float), arrays[i][2], M * N * sizeof(float));
+        g_free(arrays[i][2]);
+    }
+    g_free(a);
+    g_free(b);
+    g_free(alone);
+}
+
+typedef struct {
+    const char *name;
+    void (*check)(const MleuKernels *kernels);
+    MleuTier tier;
+} Case;
+
+static void check_own_gemm(const MleuKernels *kernels)
+{
+    check_gemm(kernels->f32_gemm);
+}
+
+static void run_case(gconstpointer data)
+{
+    const Case *c = data;
+    c->check(mleu_kernels_get(c->tier));
+}
+
+int main(int argc, char **argv)
+{
+    static const Case checks[] = {
+        {"gemm", check_own_gemm, MLEU_TIER_C},
+        {"pointwise", check_pointwise, MLEU_TIER_C},
+        {"dwconv", check_dwconv, MLEU_TIER_C},
+        {"annealed-mean", check_annealed_mean, MLEU_TIER_C},
+        {"chroma", check_chroma, MLEU_TIER_C},
+    };
+    static Case cases[MLEU_N_TIERS][G_N_ELEMENTS(checks)];
+    GString *tiers = g_string_new(NULL);
+    const char *blas;
+    g_test_init(&argc, &argv, NULL);
+    for (guint tier = 0; tier <= (guint)mleu_cpu_best_tier(); tier++) {
+        g_string_append_printf(tiers, " %s", mleu_tier_name((MleuTier)tier));
+        for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
+            char *path = g_strdup_printf("/kernels/%s/%s", mleu_tier_name((MleuTier)tier), checks[i].name);
+            cases[tier][i] = checks[i];
+            cases[tier][i].tier = (MleuTier)tier;
+            g_test_add_data_func(path, &cases[tier][i], run_case);
+            g_free(path);
+        }
+    }
+    g_test_add_func("/kernels/blas/gemm", test_blas);
+    g_test_add_func("/kernels/blas/threads", test_blas_threads);
+    mleu_blas_gemm(&blas);
+    g_print("# tiers:%s; matrix products: %s\n", tiers->str, blas);
+    g_string_free(tiers, TRUE);
+    return g_test_run();
+}
