@@ -5,8 +5,8 @@
     train.py --config configs/mleu-classification.json --data FOLDER --run FOLDER
 
 FOLDER of --data: photos/manifest.json with the photos, encoders/ with the ImageNet network. FOLDER of --run: the
-decoded photos, checkpoint.pt (written every --checkpoint-seconds, through a temporary file) and log.jsonl. A run that
-finds a checkpoint goes on from it, with the same order of photos and the same random numbers.
+decoded photos, checkpoint.pt (written every --checkpoint-seconds and on SIGINT and SIGTERM, through a temporary file)
+and log.jsonl. A run that finds a checkpoint goes on from it, with the same order of photos and the same random numbers.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import math
 import os
 import pathlib
+import signal
 import time
 
 import torch
@@ -168,8 +169,11 @@ def main():
     run.model.train()
     end = min(run.schedule.total, arguments.samples or run.schedule.total)
     saved, begin, first, smooth = time.time(), time.time(), run.samples, None
+    interrupted = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: interrupted.append(received))
     with open(arguments.run / "log.jsonl", "a") as log:
-        while run.samples < end:
+        while run.samples < end and not interrupted:
             loss = run.advance()
             smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
             if run.step % 20 == 0:

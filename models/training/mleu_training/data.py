@@ -71,6 +71,14 @@ def random_crop(photo, side, rng):
     return crop
 
 
+def mirror_edge(rgb, rng):
+    """Replaces up to an eighth at the right and the bottom by a reflection, as the library fills a frame up; in place."""
+    side = rgb.shape[0]
+    right, bottom = rng.integers(1, side // 8 + 1, 2)
+    rgb[:, side - right :] = rgb[:, side - 2 * right - 1 : side - right - 1].flip(1)
+    rgb[side - bottom :] = rgb[side - 2 * bottom - 1 : side - bottom - 1].flip(0)
+
+
 def add_bars(rgb, rng):
     """Black bars at the sides, as of a 4:3 film in a 16:9 frame; in place, so that the truth is black there too."""
     side = rgb.shape[1]
@@ -125,6 +133,8 @@ class Batches:
             self.position += 1
             if self.rng.random() < self.config["bars"]:
                 add_bars(rgb[k], self.rng)
+            if self.rng.random() < self.config["mirrored"]:
+                mirror_edge(rgb[k], self.rng)
         target = F.avg_pool2d(color.lab_from_rgb(rgb)[:, 1:], grid)
         luma = color.luma_from_rgb(rgb)
         for k in range(batch):
