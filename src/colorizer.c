@@ -41,6 +41,12 @@ void mleu_params_init(MleuParams *params)
     *params = (MleuParams){.strength = 1, .saturation = 1, .temperature = 0, .smoothing = 0.3};
 }
 
+/* Into @low .. @high; NaN is @low. */
+static double within(double value, double low, double high)
+{
+    return value > low ? MIN(value, high) : low;
+}
+
 static gboolean check_config(const MleuConfig *config, GError **error)
 {
     if (!mleu_format_check(&config->input, "input", error) || !mleu_format_check(&config->output, "output", error))
@@ -132,7 +138,7 @@ static double seconds_since(gint64 begin)
 gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const MleuParams *params, GError **error)
 {
     const gint64 begin = g_get_monotonic_time();
-    const double temperature = params->temperature > 0 ? CLAMP(params->temperature, 0.05, 5.0)
+    const double temperature = params->temperature > 0 ? within(params->temperature, 0.05, 5)
                                                        : mleu_model_get_temperature(c->model);
     float *input = mleu_plan_get_input(c->plan);
     mleu_scaler_run(c->scaler, frame, input);
@@ -147,7 +153,7 @@ gboolean mleu_colorizer_smooth(MleuColorizer *c, double seconds, const MleuParam
 {
     const gint64 begin = g_get_monotonic_time();
     gboolean is_cut = mleu_scene_cut_next(&c->cut, c->lightness, c->input_width, c->input_height);
-    float rate = mleu_smooth_rate(seconds, CLAMP(params->smoothing, 0.0, 1.0));
+    float rate = mleu_smooth_rate(seconds, within(params->smoothing, 0, 1));
     if (!c->have_past) {
         is_cut = TRUE;
         c->have_past = TRUE;
@@ -164,7 +170,7 @@ void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuF
                            const MleuParams *params)
 {
     const gint64 begin = g_get_monotonic_time();
-    const double factor = CLAMP(params->strength, 0.0, 1.0) * CLAMP(params->saturation, 0.0, 4.0) *
+    const double factor = within(params->strength, 0, 1) * within(params->saturation, 0, 4) *
                           mleu_model_get_saturation(c->model);
     mleu_renderer_run(c->renderer, c->colours, (float)factor, input, output);
     c->stats.render_seconds += seconds_since(begin);

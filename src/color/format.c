@@ -1,42 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "color/format.h"
 
-#include <string.h>
-
 gboolean mleu_format_check(const MleuFormat *format, const char *what, GError **error)
 {
-    const char *problem = NULL;
+    const guint most = format->layout == MLEU_LAYOUT_YUV ? 1 : 0;
+    /* Written so that no sum of what a caller gave can wrap. */
+    const guint room = format->depth > 8 && format->depth <= 16 ? 16 - format->depth : 0;
+
     if (format->width < 1 || format->width > MLEU_FRAME_MAX_SIDE || format->height < 1 ||
-        format->height > MLEU_FRAME_MAX_SIDE) {
+        format->height > MLEU_FRAME_MAX_SIDE)
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s of %u x %u pixels: each side must be from 1 to %d", what,
                     format->width, format->height, MLEU_FRAME_MAX_SIDE);
-        return FALSE;
-    }
-    if (format->layout != MLEU_LAYOUT_GRAY && format->layout != MLEU_LAYOUT_YUV && format->layout != MLEU_LAYOUT_RGB)
-        problem = "its layout is none of grey, YUV and RGB";
-    else if (format->matrix != MLEU_MATRIX_BT601 && format->matrix != MLEU_MATRIX_BT709 &&
-             format->matrix != MLEU_MATRIX_BT2020)
-        problem = "its matrix is none of BT.601, BT.709 and BT.2020";
-    else if (format->range != MLEU_RANGE_LIMITED && format->range != MLEU_RANGE_FULL)
-        problem = "its range is neither limited nor full";
+    else if ((guint)format->layout > MLEU_LAYOUT_RGB)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s layout %u: must be grey, YUV or RGB (0 to 2)", what,
+                    (guint)format->layout);
+    else if ((guint)format->matrix > MLEU_MATRIX_BT2020)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "%s matrix %u: must be BT.601, BT.709 or BT.2020 (0 to 2)", what, (guint)format->matrix);
+    else if ((guint)format->range > MLEU_RANGE_FULL)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s range %u: must be limited or full (0 or 1)", what,
+                    (guint)format->range);
+    else if ((guint)format->siting_x > MLEU_SITING_CENTRE || (guint)format->siting_y > MLEU_SITING_CENTRE)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "%s siting %u, %u: each must be cosited or centre (0 or 1)", what, (guint)format->siting_x,
+                    (guint)format->siting_y);
     else if (format->depth < 8 || format->depth > 16)
-        problem = "its depth is not from 8 to 16 bits";
-    else if (format->shift != 0 && (format->depth == 8 || format->depth + format->shift > 16))
-        problem = "its shift does not fit its depth into 16 bits";
-    else if (format->layout == MLEU_LAYOUT_YUV ? format->chroma_shift_x > 1 || format->chroma_shift_y > 1
-                                               : format->chroma_shift_x != 0 || format->chroma_shift_y != 0)
-        problem = "its chroma shift must be 0 or 1, and 0 where it is not YUV";
-    if (problem != NULL)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s format: %s", what, problem);
-    return problem == NULL;
-}
-
-gboolean mleu_format_equal(const MleuFormat *a, const MleuFormat *b)
-{
-    return a->layout == b->layout && a->width == b->width && a->height == b->height &&
-           a->chroma_shift_x == b->chroma_shift_x && a->chroma_shift_y == b->chroma_shift_y &&
-           a->matrix == b->matrix && a->range == b->range && a->depth == b->depth && a->shift == b->shift &&
-           !a->big_endian == !b->big_endian;
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s depth of %u bits: must be from 8 to 16", what,
+                    format->depth);
+    else if (format->shift > room)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s shift of %u bits: must be from 0 to %u at depth %u",
+                    what, format->shift, room, format->depth);
+    else if (format->chroma_shift_x > most || format->chroma_shift_y > most)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s chroma shift %u, %u: each must be %s", what,
+                    format->chroma_shift_x, format->chroma_shift_y, most > 0 ? "0 or 1" : "0 where it is not YUV");
+    else
+        return TRUE;
+    return FALSE;
 }
 
 static void load_bytes(guint16 *out, const guint8 *in, gssize step, guint n, guint shift G_GNUC_UNUSED)

@@ -21,8 +21,6 @@ typedef void (*MleuStoreRow)(guint8 *out, gssize step, const guint16 *in, guint 
  */
 gboolean mleu_format_check(const MleuFormat *format, const char *what, GError **error);
 
-gboolean mleu_format_equal(const MleuFormat *a, const MleuFormat *b);
-
 MleuLoadRow mleu_format_loader(const MleuFormat *format);
 MleuStoreRow mleu_format_storer(const MleuFormat *format);
 

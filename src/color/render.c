@@ -61,10 +61,11 @@ static Tap *make_taps(guint count, guint shift, MleuSiting siting, guint luma_si
     return taps;
 }
 
-/* Y' of one format -> Y' of another, rounded to the nearest code value. */
+/* Y' of one format -> Y' of another, rounded to the nearest code value. Two-byte samples may hold more than their depth
+ * allows, in a broken stream: the table has an entry for all of them. */
 static guint16 *make_luma_table(const MleuLuma *luma, const MleuFormat *output)
 {
-    const guint count = 1u << luma->depth, most = (1u << output->depth) - 1;
+    const guint count = luma->depth == 8 ? 256 : 65536, most = (1u << output->depth) - 1;
     guint16 *table = g_new(guint16, count);
     double black, white;
     mleu_format_luma_range(output, &black, &white);

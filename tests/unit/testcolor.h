@@ -4,8 +4,9 @@
 #include <mleu/frame.h>
 
 /*
- * The colour mathematics of the library once more, in double precision and from the definitions: primaries and white by
- * their chromaticities, the curves as the standards give them, bisection where the library iterates.
+ * The colour mathematics of the library once more, in double precision and from the definitions:
+ * primaries and white by their chromaticities, the curves as the standards give them, bisection
+ * where the library iterates.
  */
 
 void testcolor_weights(MleuMatrix matrix, double *kr, double *kg, double *kb);
@@ -13,7 +14,8 @@ void testcolor_weights(MleuMatrix matrix, double *kr, double *kg, double *kb);
 /** CIE L*, 0 .. 100, of a grey whose sRGB code value is @y, 0 .. 1. */
 double testcolor_lightness(double y);
 
-/** Cb, Cr (-0.5 .. 0.5) of the colour of luma @y with the hue of @a, @b, its chroma lowered into the gamut. */
+/** Cb, Cr (-0.5 .. 0.5) of the colour of luma @y with the hue of @a, @b, its chroma lowered into
+ * the gamut. */
 void testcolor_chroma(MleuMatrix matrix, double y, double a, double b, double *cb, double *cr);
 
 /** R'G'B' from Y', Cb, Cr. */

@@ -13,7 +13,8 @@ void testframe_size(const TestFrame *frame, guint component, guint *width, guint
     *height = is_chroma && format->chroma_shift_y == 1 ? (format->height + 1) / 2 : format->height;
 }
 
-/* Lays out components first .. last - 1, a sample of each after another, in @memory from *@offset on. */
+/* Lays out components first .. last - 1, a sample of each after another, in @memory from *@offset
+ * on. */
 static void place(TestFrame *frame, guint first, guint last, TestPacking packing, gsize *offset)
 {
     const guint bytes = frame->format.depth > 8 ? 2 : 1, step = bytes * (last - first);
@@ -69,7 +70,8 @@ void testframe_init(TestFrame *frame, const MleuFormat *format, TestPacking pack
         testframe_size(frame, c, &width, &height);
         for (guint y = 0; y < height; y++) {
             for (guint x = 0; x < width; x++) {
-                memset(frame->is_sample + (address(frame, c, x, y) - frame->memory), 1, format->depth > 8 ? 2 : 1);
+                memset(frame->is_sample + (address(frame, c, x, y) - frame->memory), 1,
+                       format->depth > 8 ? 2 : 1);
                 testframe_set(frame, c, x, y, 0);
             }
         }
@@ -111,7 +113,8 @@ void testframe_randomize(TestFrame *frame, GRand *random)
         testframe_size(frame, c, &width, &height);
         for (guint y = 0; y < height; y++) {
             for (guint x = 0; x < width; x++)
-                testframe_set(frame, c, x, y, (guint)g_rand_int_range(random, 0, 1 << frame->format.depth));
+                testframe_set(frame, c, x, y,
+                              (guint)g_rand_int_range(random, 0, 1 << frame->format.depth));
         }
     }
 }
@@ -140,8 +143,8 @@ double testframe_white(const MleuFormat *format)
 
 double testframe_chroma_code(const MleuFormat *format, double value)
 {
-    const double span =
-        format->range == MLEU_RANGE_FULL ? (1u << format->depth) - 1.0 : 224.0 * (1u << (format->depth - 8));
+    const double span = format->range == MLEU_RANGE_FULL ? (1u << format->depth) - 1.0
+                                                         : 224.0 * (1u << (format->depth - 8));
     const double most = (1u << format->depth) - 1.0;
     return CLAMP((1u << (format->depth - 1)) + span * value, 0, most);
 }

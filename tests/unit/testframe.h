@@ -4,8 +4,8 @@
 #include <mleu/frame.h>
 
 /*
- * Frames for tests: every layout of samples that a format allows, read and written one sample at a time by code that
- * has nothing in common with the library's.
+ * Frames for tests: every layout of samples that a format allows, read and written one sample at a
+ * time by code that has nothing in common with the library's.
  */
 
 typedef enum {
@@ -30,7 +30,8 @@ typedef struct {
 } TestFrame;
 
 /** @alpha: an RGB frame has a component 3. All samples are 0. */
-void testframe_init(TestFrame *frame, const MleuFormat *format, TestPacking packing, gboolean alpha);
+void testframe_init(TestFrame *frame, const MleuFormat *format, TestPacking packing,
+                    gboolean alpha);
 void testframe_clear(TestFrame *frame);
 
 void testframe_size(const TestFrame *frame, guint component, guint *width, guint *height);
