@@ -11,8 +11,15 @@
 /* Standard deviation of L* over the cells under which a frame has no structure. Title cards have 10 and more. */
 #define FLAT 2.0f
 
-/* Correlation under which it is another scene. Frames of one shot stay above 0.8, unrelated ones below 0.5. */
+/* Correlation under which it is another scene. Measured on five clips of film and video (2,593 frames, 3 cuts): frames
+ * of one shot stay above 0.88, two cuts are under 0.4. */
 #define SAME_SCENE 0.6f
+
+/* The third cut has 0.61: the dark border of a scanned film frame and a sky above are alike in any two scenes. But it
+ * changes L* by 32 in the mean, so that a change of much light needs more likeness. With three frames of four left out,
+ * a car that fills the picture has 0.69 at 4, and 0.74 at 12. */
+#define MUCH_DIFFERENCE 15.0f
+#define SAME_SCENE_MUCH 0.75f
 
 /* Frames without structure after which nothing is left to compare with: a pause between scenes, and not a flash. */
 #define PAUSE 12
@@ -91,10 +98,11 @@ gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint wi
             difference += fabsf(picture[i] - cut->last[i]);
         difference /= (float)G_N_ELEMENTS(picture);
         /* Most frames are much like the one before, and are done here. */
-        is_cut = difference > LEAST_DIFFERENCE && correlation(picture, cut->last, 0, 0) < SAME_SCENE;
+        const float same = difference > MUCH_DIFFERENCE ? SAME_SCENE_MUCH : SAME_SCENE;
+        is_cut = difference > LEAST_DIFFERENCE && correlation(picture, cut->last, 0, 0) < same;
         for (int dy = -SHIFT_Y; dy <= SHIFT_Y && is_cut; dy++) {
             for (int dx = -SHIFT_X; dx <= SHIFT_X && is_cut; dx++)
-                is_cut = correlation(picture, cut->last, dx, dy) < SAME_SCENE;
+                is_cut = correlation(picture, cut->last, dx, dy) < same;
         }
     }
     memcpy(cut->last, picture, sizeof picture);

@@ -103,6 +103,18 @@ static void cuts_each_second(float *out, guint frame)
     draw(out, frame / 25, (float)(frame % 25), 1, 0, 5);
 }
 
+/* Scans of film show its dark border: two scenes have that much in common. The second is a bright one. */
+static void cut_within_border(float *out, guint frame)
+{
+    draw(out, frame < 20 ? 2 : 3, (float)frame, 1, frame < 20 ? -20 : 35, 5);
+    for (guint y = 0; y < H; y++) {
+        for (guint x = 0; x < W; x++) {
+            if (x < 8 || x >= W - 8 || y < 6 || y >= H - 6)
+                out[y * W + x] = 2;
+        }
+    }
+}
+
 static void black_between(float *out, guint frame)
 {
     draw(out, frame < 20 ? 0 : 2, 0, frame >= 15 && frame < 20 ? 0 : 1, 0, 1);
@@ -121,6 +133,7 @@ static void test_cuts(void)
 {
     g_assert_cmpuint(count_cuts(150, cuts_each_second), ==, 6);
     g_assert_cmpuint(count_cuts(40, black_between), ==, 2);
+    g_assert_cmpuint(count_cuts(40, cut_within_border), ==, 2);
 }
 
 int main(int argc, char **argv)
