@@ -13,6 +13,9 @@
 
 #define TICK_MS 200
 
+/* timeout(1) signals a process twice, by itself and with its group. */
+#define SAME_INTERRUPT (G_USEC_PER_SEC / 3)
+
 /* Sound and pictures of a film need not end together. */
 #define SHORT_BY GST_SECOND
 
@@ -27,6 +30,7 @@ typedef struct {
     char *missing;
     GstClockTime duration;
     gboolean interrupted;
+    gint64 interrupted_at;
     gboolean failed;
 } Run;
 
@@ -98,17 +102,31 @@ static gboolean on_tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* What is left of a film that did not end well: an unfinished Matroska file can be played, an MP4 cannot. */
+static void leave_part(Run *run)
+{
+    if (!g_file_test(run->options->part, G_FILE_TEST_EXISTS))
+        return;
+    if (run->film->container->open_ended && run->film->video.written > 0)
+        film_progress_say(&run->progress, "colorize-film: %s holds the film so far, unfinished", run->options->part);
+    else
+        g_unlink(run->options->part);
+}
+
 static gboolean on_interrupt(gpointer data)
 {
     Run *run = data;
+    gint64 now = g_get_monotonic_time();
 
-    if (run->interrupted) {
-        film_progress_say(&run->progress, "colorize-film: %s is unfinished", run->options->part);
+    if (!run->interrupted) {
+        run->interrupted = TRUE;
+        run->interrupted_at = now;
+        film_progress_say(&run->progress, "colorize-film: ending the film here; Ctrl-C again to leave at once");
+        film_stop(run->film);
+    } else if (now - run->interrupted_at > SAME_INTERRUPT) {
+        leave_part(run);
         _exit(STATUS_INTERRUPTED);
     }
-    run->interrupted = TRUE;
-    film_progress_say(&run->progress, "colorize-film: ending the film here; Ctrl-C again to leave at once");
-    film_stop(run->film);
     return G_SOURCE_CONTINUE;
 }
 
@@ -127,17 +145,6 @@ static void play(Run *run)
     for (guint i = 0; i < G_N_ELEMENTS(sources); i++)
         g_source_remove(sources[i]);
     gst_object_unref(bus);
-}
-
-/* What is left of a film that did not end well: an unfinished Matroska file can be played, an MP4 cannot. */
-static void leave_part(Run *run)
-{
-    if (!g_file_test(run->options->part, G_FILE_TEST_EXISTS))
-        return;
-    if (run->film->container->open_ended && run->film->video.written > 0)
-        film_progress_say(&run->progress, "colorize-film: %s holds the film so far", run->options->part);
-    else
-        g_unlink(run->options->part);
 }
 
 /* A file that was cut off, or of which GStreamer does not read all: its container announces more. */

@@ -150,11 +150,18 @@ static gboolean carry(Film *film, FilmKind kind, GstPad *pad, const GstCaps *cap
 static GstPadProbeReturn on_first_data(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
     Film *film = data;
+    GstEvent *chapters = gst_pad_get_sticky_event(pad, GST_EVENT_TOC, 0);
 
-    (void)pad;
     (void)info;
     if (film->count[FILM_VIDEO] == 0)
         film_post(GST_OBJECT(film->pipeline), TRUE, g_strdup_printf("%s: no video track", film->options->in));
+    if (chapters != NULL && pad == film->video_pad && !film->container->keeps_chapters)
+        film_post(GST_OBJECT(film->pipeline), FALSE,
+                  g_strdup_printf("the chapters are left out: GStreamer cannot write them into %s; a name that ends in .mkv "
+                                  "keeps them",
+                                  film->container->name));
+    if (chapters != NULL)
+        gst_event_unref(chapters);
     return GST_PAD_PROBE_REMOVE;
 }
 
