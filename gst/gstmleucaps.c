@@ -342,22 +342,22 @@ fixate_chroma_site (GstStructure * structure, const GstStructure * input,
     const GstVideoInfo * in, const GstVideoFormatInfo * out)
 {
   gboolean offered = gst_structure_has_field (structure, "chroma-site");
-  gchar *own = NULL;
+  const gchar *wanted = "mpeg2";
 
   if (IS_RGB (out) || GST_VIDEO_FORMAT_INFO_W_SUB (out, 1) == 0)
     return;
   if (same_sampling (in->finfo, out)) {
-    if (!offered && !gst_structure_has_field (input, "chroma-site"))
+    const gchar *own = gst_structure_get_string (input, "chroma-site");
+
+    if (!own && !offered)
       return;
-    own = gst_video_chroma_site_to_string (in->chroma_site);
+    if (own)
+      wanted = own;
   }
   if (offered)
-    gst_structure_fixate_field_string (structure, "chroma-site",
-        own ? own : "mpeg2");
+    gst_structure_fixate_field_string (structure, "chroma-site", wanted);
   else
-    gst_structure_set (structure, "chroma-site", G_TYPE_STRING,
-        own ? own : "mpeg2", NULL);
-  g_free (own);
+    gst_structure_set (structure, "chroma-site", G_TYPE_STRING, wanted, NULL);
 }
 
 /* gst_mleu_caps_fixate_output:
@@ -451,13 +451,29 @@ to_format (const GstVideoInfo * info, GstVideoColorMatrix matrix,
     return;
   format->chroma_shift_x = GST_VIDEO_FORMAT_INFO_W_SUB (finfo, 1);
   format->chroma_shift_y = GST_VIDEO_FORMAT_INFO_H_SUB (finfo, 1);
-  /* Nothing said means MPEG-2's: left, and midway between lines. */
-  if (site == GST_VIDEO_CHROMA_SITE_UNKNOWN)
-    site = GST_VIDEO_CHROMA_SITE_MPEG2;
   format->siting_x = (site & GST_VIDEO_CHROMA_SITE_H_COSITED) ?
       MLEU_SITING_COSITED : MLEU_SITING_CENTRE;
   format->siting_y = (site & GST_VIDEO_CHROMA_SITE_V_COSITED) ?
       MLEU_SITING_COSITED : MLEU_SITING_CENTRE;
+}
+
+/* gst_mleu_caps_read_chroma_site: the siting that @caps name, MPEG-2's where
+ * they name none.
+ *
+ * gst_video_info_from_caps() of GStreamer 1.22 forgets a siting in caps without
+ * colorimetry, and gives those of up to 576 lines JPEG's.
+ */
+void
+gst_mleu_caps_read_chroma_site (const GstCaps * caps, GstVideoInfo * info)
+{
+  const gchar *site = gst_structure_get_string (gst_caps_get_structure (caps,
+          0), "chroma-site");
+
+  info->chroma_site = GST_VIDEO_CHROMA_SITE_UNKNOWN;
+  if (site)
+    info->chroma_site = gst_video_chroma_site_from_string (site);
+  if (info->chroma_site == GST_VIDEO_CHROMA_SITE_UNKNOWN)
+    info->chroma_site = GST_VIDEO_CHROMA_SITE_MPEG2;
 }
 
 /* gst_mleu_caps_to_formats: how the library is to read and write the frames.

@@ -29,8 +29,11 @@ GstCaps *       gst_mleu_caps_transform         (GstPadDirection direction,
 GstCaps *       gst_mleu_caps_fixate_output     (GstCaps * caps,
                                                  GstCaps * othercaps);
 
-guint           gst_mleu_caps_rank              (const GstVideoFormatInfo * in,
-                                                 const GstVideoFormatInfo * out);
+guint           gst_mleu_caps_rank              (const GstVideoFormatInfo *in,
+                                                 const GstVideoFormatInfo *out);
+
+void            gst_mleu_caps_read_chroma_site  (const GstCaps * caps,
+                                                 GstVideoInfo * info);
 
 void            gst_mleu_caps_to_formats        (const GstVideoInfo * in,
                                                  const GstVideoInfo * out,

@@ -12,19 +12,19 @@
  * The luma of the picture is kept. Where input and output are YUV or grey of
  * equal range and depth, every luma sample leaves as it came; elsewhere it is
  * rescaled and rounded. A grey input that names no colorimetry is full range by
- * GStreamer's default, and leaves in the limited range that encoders and players
- * expect of YUV. For untouched luma samples, ask for full range downstream:
- * `video/x-raw, colorimetry=1:4:0:0`.
+ * GStreamer's default, and leaves in the limited range that encoders and
+ * players expect of YUV. For untouched luma samples, ask for full range
+ * downstream: `video/x-raw, colorimetry=1:4:0:0`.
  *
  * The element chooses an output format near the input's: its own chroma
- * sampling where that is possible, then 4:2:0, 4:2:2, 4:4:4, RGB; and 8 bits for
- * a deeper input only where downstream takes nothing else.
+ * sampling where that is possible, then 4:2:0, 4:2:2, 4:4:4, RGB; and 8 bits
+ * for a deeper input only where downstream takes nothing else.
  *
  * Colours are predicted for every frame on a small picture (see
  * #mleucolorize:render-size), averaged over time (see #mleucolorize:smoothing;
- * a new scene starts afresh), and enlarged along the edges of the luma. No frame
- * is dropped, also where the machine is too slow for a live source: put a leaky
- * `queue` before the element there.
+ * a new scene starts afresh), and enlarged along the edges of the luma. The
+ * element drops no frame, also where the machine is too slow for a live source:
+ * put a leaky `queue` before it there.
  *
  * Without #mleucolorize:model, the model "mleu-classification" is looked for in
  * the folders (or files) of the environment variable `MLEU_MODEL_PATH`, in
@@ -36,7 +36,7 @@
  * gst-launch-1.0 filesrc location=film.mp4 ! decodebin ! mleucolorize ! videoconvert ! autovideosink
  * ]| Shows a film in colour.
  * |[
- * gst-launch-1.0 filesrc location=film.mp4 ! decodebin ! mleucolorize ! x264enc crf=17 pass=quant ! matroskamux ! filesink location=colour.mkv
+ * gst-launch-1.0 filesrc location=film.mp4 ! decodebin ! mleucolorize ! x264enc pass=qual quantizer=17 ! matroskamux ! filesink location=colour.mkv
  * ]| Writes the picture of a film in colour. 4:2:0 is negotiated by itself.
  * |[
  * gst-launch-1.0 videotestsrc num-buffers=50 ! video/x-raw,format=GRAY8,width=640,height=360 ! mleucolorize strength=0.8 smoothing=0.5 ! videoconvert ! autovideosink
@@ -103,8 +103,9 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (mleucolorize, "mleucolorize",
 
 /* Cancelling */
 
-/* Stops a running prediction while the element flushes or goes to READY, so that
- * neither a seek nor an application waits for the network. With object lock. */
+/* Stops a running prediction while the element flushes or goes to READY, so
+ * that neither a seek nor an application waits for the network. With object
+ * lock. */
 static void
 update_cancel (GstMleuColorize * self)
 {
@@ -320,6 +321,8 @@ gst_mleu_colorize_set_info (GstVideoFilter * filter, GstCaps * incaps,
   MleuConfig config;
   GError *error = NULL;
 
+  gst_mleu_caps_read_chroma_site (incaps, in_info);
+  gst_mleu_caps_read_chroma_site (outcaps, out_info);
   mleu_config_init (&config);
   gst_mleu_caps_to_formats (in_info, out_info, &config.input, &config.output);
   GST_OBJECT_LOCK (self);

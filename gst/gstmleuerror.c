@@ -45,8 +45,8 @@ map_error (const GError * error, GQuark * domain, gint * code)
 }
 
 /* gst_mleu_post_error:
- * @error: (transfer full): the reason why @element cannot be set up. Its text is
- *   written for people.
+ * @error: (transfer full): the reason why @element cannot be set up. Its text
+ *   is written for people.
  */
 void
 gst_mleu_post_error (GstElement * element, GError * error)

@@ -7,8 +7,8 @@
 #define COLOR_FROM 3.0
 #define GRAY_BELOW 1.5
 
-/* Mean luma, as a share of the largest sample, under which hardly any colour can
- * show: a dark frame says nothing about its shot. Black itself is 0.06 in
+/* Mean luma, as a share of the largest sample, under which hardly any colour
+ * can show: a dark frame says nothing about its shot. Black itself is 0.06 in
  * limited range. */
 #define DARK_BELOW 0.2
 
@@ -20,8 +20,8 @@
  * @color: the frame's mleu_frame_measure_color().
  * @brightness: the frame's gst_mleu_gate_brightness().
  *
- * Returns: what the frame is taken for. Colour shows at once; that there is none
- *   is believed only of a frame that is bright enough to show it, so that a
+ * Returns: what the frame is taken for. Colour shows at once; that there is
+ *   none is believed only of a frame that is bright enough to show it, so that a
  *   fade to black does not turn a coloured shot into a grey one.
  */
 GstMleuGate
@@ -43,8 +43,8 @@ brightest_component (const MleuFormat * format)
   return format->layout == MLEU_LAYOUT_RGB ? 1 : 0;
 }
 
-/* gst_mleu_gate_brightness: Returns: mean luma (for RGB: green), 0..1, on a grid
- *   of at most 32 x 32 samples. */
+/* gst_mleu_gate_brightness: Returns: mean luma (for RGB: green), 0..1, on a
+ *   grid of at most 32 x 32 samples. */
 gdouble
 gst_mleu_gate_brightness (const MleuFormat * format, const MleuFrame * frame)
 {

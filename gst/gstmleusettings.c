@@ -216,8 +216,8 @@ gst_mleu_settings_install (GObjectClass * object_class)
    * GstMleuColorize:recolor:
    *
    * %FALSE is for films that are partly in colour. The output then has the
-   * input's format, unless that is grey; put a `videoconvert` behind the element
-   * where another one is needed.
+   * input's format, unless that is grey; put a `videoconvert` behind the
+   * element where another one is needed.
    *
    * Since: 0.1
    */

@@ -43,11 +43,10 @@ test_begin (int *argc, char ***argv, const gchar * const *plugins)
   g_assert_no_error (error);
   for (; *plugins; plugins++)
     link_plugin (TEST_SYSTEM_PLUGINS, *plugins);
-  link_plugin (TEST_PLUGIN_FOLDER, "mleucolorize");
 
   g_setenv ("GST_PLUGIN_SYSTEM_PATH_1_0", folder, TRUE);
   g_unsetenv ("GST_PLUGIN_SYSTEM_PATH");
-  g_setenv ("GST_PLUGIN_PATH_1_0", "", TRUE);
+  g_setenv ("GST_PLUGIN_PATH_1_0", TEST_PLUGIN_FOLDER, TRUE);
   g_unsetenv ("GST_PLUGIN_PATH");
   set_path ("GST_REGISTRY", "registry.bin");
   g_unsetenv ("GST_REGISTRY_1_0");

@@ -6,7 +6,7 @@
 #include <gst/video/video.h>
 
 /* An environment that the machine's own has no part in: a folder with links to
- * the plugins named, and to ours; its own registry; a small model. */
+ * the plugins named, our plugin's build folder, a registry, a small model. */
 
 void            test_begin                      (int *argc, char ***argv,
                                                  const gchar * const *plugins);

@@ -153,6 +153,8 @@ test_colorimetry (void)
       "chroma-site", "mpeg2");
   assert_field ("video/x-raw,format=I420,chroma-site=jpeg," SIZE,
       "video/x-raw,format=NV12", "chroma-site", "jpeg");
+  assert_field ("video/x-raw,format=I420,chroma-site=mpeg2," SIZE,
+      "video/x-raw,format=NV12", "chroma-site", "mpeg2");
   assert_field ("video/x-raw,format=I420,chroma-site=jpeg," SIZE,
       "video/x-raw,format=Y42B", "chroma-site", "mpeg2");
   assert_field ("video/x-raw,format=I420," SIZE,
@@ -230,6 +232,8 @@ get_formats (const gchar * in, const gchar * out, MleuFormat * input,
 
   g_assert_true (gst_video_info_from_caps (&in_info, in_caps));
   g_assert_true (gst_video_info_from_caps (&out_info, out_caps));
+  gst_mleu_caps_read_chroma_site (in_caps, &in_info);
+  gst_mleu_caps_read_chroma_site (out_caps, &out_info);
   gst_mleu_caps_to_formats (&in_info, &out_info, input, output);
   gst_caps_unref (in_caps);
   gst_caps_unref (out_caps);
@@ -270,6 +274,14 @@ test_formats (void)
   g_assert_cmpint (out.range, ==, MLEU_RANGE_FULL);
   /* RGB stands for the YUV side's luma. */
   g_assert_cmpint (out.matrix, ==, MLEU_MATRIX_BT2020);
+
+  /* Siting without colorimetry, and no siting at all. */
+  get_formats ("video/x-raw,format=I420,width=5,height=5,chroma-site=dv",
+      "video/x-raw,format=I420,width=5,height=5", &in, &out);
+  g_assert_cmpint (in.siting_x, ==, MLEU_SITING_COSITED);
+  g_assert_cmpint (in.siting_y, ==, MLEU_SITING_COSITED);
+  g_assert_cmpint (out.siting_x, ==, MLEU_SITING_COSITED);
+  g_assert_cmpint (out.siting_y, ==, MLEU_SITING_CENTRE);
 
   get_formats ("video/x-raw,format=RGB,width=5,height=5",
       "video/x-raw,format=RGB,width=5,height=5", &in, &out);
@@ -431,7 +443,8 @@ test_cache (void)
     gst_mleu_models_release (first);
   }
 
-  /* Replaced on disk: the next user gets the new one, the first keeps its own. */
+  /* Replaced on disk: the next user gets the new one, the first keeps its
+   * own. */
   g_remove (path);
   g_usleep (20000);
   g_assert_true (g_file_set_contents (path, data, size, &error));

@@ -26,8 +26,8 @@ write_model (const gchar * name, const gchar * bytes, gsize n)
   return path;
 }
 
-/* Starts a pipeline with @model; asserts one error, by mleucolorize, with a text
- * that has @text in it. */
+/* Starts a pipeline with @model; asserts one error, by mleucolorize, that has
+ * @text in its own. */
 static void
 assert_error (const gchar * model, GQuark domain, gint code,
     const gchar * text)

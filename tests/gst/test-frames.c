@@ -17,6 +17,7 @@ static const gchar *const sink_formats[] = {
 #define src_formats (sink_formats + 3)
 #define N_SRC_FORMATS (G_N_ELEMENTS (sink_formats) - 3)
 
+/* YUV in full range, with BT.601's matrix. */
 static gchar *
 caps_for (const gchar * format, gint width, gint height)
 {
@@ -105,6 +106,82 @@ test_sizes (void)
     run_pair ("GRAY8", "I420", sizes[i][0], sizes[i][1]);
     run_pair ("NV12", "NV12", sizes[i][0], sizes[i][1]);
     run_pair ("YUY2", "RGB", sizes[i][0], sizes[i][1]);
+  }
+}
+
+/* In limited range too, the samples beyond black and white included, and
+ * whichever way the caps say it. */
+static void
+test_limited_range (void)
+{
+  static const gchar *const pairs[][2] = {
+    {"I420,colorimetry=bt601", "NV12"}, {"I420", "Y444"},
+    {"NV12,colorimetry=bt709", "I420,colorimetry=bt601"},
+    {"GRAY8,colorimetry=bt709", "I420"},
+    {"I420_10LE,colorimetry=bt2020-10", "P010_10LE"},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (pairs); i++) {
+    gchar *in_caps = g_strdup_printf ("video/x-raw,width=40,height=30,"
+        "framerate=25/1,format=%s", pairs[i][0]);
+    gchar *out_caps = g_strdup_printf ("video/x-raw,format=%s", pairs[i][1]);
+    GstHarness *h = test_harness (in_caps, out_caps);
+    GstVideoInfo in_info, out_info;
+    GstBuffer *in, *out;
+    GstCaps *caps;
+
+    info_for (&in_info, in_caps);
+    in = test_frame (&in_info, i, 0);
+    out = gst_harness_push_and_pull (h, gst_buffer_copy_deep (in));
+    caps = gst_pad_get_current_caps (h->sinkpad);
+    g_assert_true (gst_video_info_from_caps (&out_info, caps));
+    assert_same_luma (&in_info, in, &out_info, out);
+    gst_caps_unref (caps);
+    gst_buffer_unref (out);
+    gst_buffer_unref (in);
+    gst_harness_teardown (h);
+    g_free (out_caps);
+    g_free (in_caps);
+  }
+}
+
+/* Alpha goes through; where the input has none, the output is opaque. */
+static void
+test_alpha (void)
+{
+  static const gchar *const pairs[][2] = {
+    {"RGBA", "ARGB"}, {"BGRA", "BGRA"}, {"I420", "ABGR"}, {"RGB", "RGBA"},
+    {"GRAY16_LE", "BGRA"},
+  };
+  guint i, x, y;
+
+  for (i = 0; i < G_N_ELEMENTS (pairs); i++) {
+    gchar *in_caps = caps_for (pairs[i][0], 20, 10);
+    gchar *out_caps = caps_for (pairs[i][1], 20, 10);
+    GstHarness *h = test_harness (in_caps, out_caps);
+    GstVideoInfo in_info, out_info;
+    GstVideoFrame a, b;
+    GstBuffer *in, *out;
+
+    info_for (&in_info, in_caps);
+    info_for (&out_info, out_caps);
+    in = test_frame (&in_info, i, 0);
+    out = gst_harness_push_and_pull (h, gst_buffer_copy_deep (in));
+    g_assert_true (gst_video_frame_map (&a, &in_info, in, GST_MAP_READ));
+    g_assert_true (gst_video_frame_map (&b, &out_info, out, GST_MAP_READ));
+    for (y = 0; y < 10; y++)
+      for (x = 0; x < 20; x++)
+        g_assert_cmpuint (test_sample (&b, 3, x, y), ==,
+            GST_VIDEO_INFO_HAS_ALPHA (&in_info) ?
+            test_sample (&a, 3, x, y) : 255);
+    gst_video_frame_unmap (&b);
+    gst_video_frame_unmap (&a);
+    gst_buffer_unref (out);
+    gst_buffer_unref (in);
+    gst_harness_teardown (h);
+    g_free (out_caps);
+    g_free (in_caps);
   }
 }
 
@@ -321,6 +398,8 @@ main (int argc, char **argv)
     g_free (name);
   }
   g_test_add_func ("/frames/sizes", test_sizes);
+  g_test_add_func ("/frames/limited-range", test_limited_range);
+  g_test_add_func ("/frames/alpha", test_alpha);
   g_test_add_func ("/frames/gray-range", test_gray_range);
   g_test_add_func ("/frames/is-colored", test_is_colored);
   g_test_add_func ("/frames/strides", test_strides);
