@@ -21,8 +21,8 @@
  * @brightness: the frame's gst_mleu_gate_brightness().
  *
  * Returns: what the frame is taken for. Colour shows at once; that there is
- *   none is believed only of a frame that is bright enough to show it, so that a
- *   fade to black does not turn a coloured shot into a grey one.
+ *   none is believed only of a frame that is bright enough to show it, so that
+ *   a fade to black does not turn a coloured shot into a grey one.
  */
 GstMleuGate
 gst_mleu_gate_next (GstMleuGate gate, gdouble color, gdouble brightness)

@@ -27,7 +27,7 @@ gboolean        gst_mleu_settings_set           (GstMleuSettings * settings,
                                                  guint id,
                                                  const GValue * value);
 
-gboolean        gst_mleu_settings_get           (const GstMleuSettings *settings,
+gboolean        gst_mleu_settings_get           (const GstMleuSettings * self,
                                                  guint id,
                                                  GValue * value);
 
