@@ -151,6 +151,34 @@ static void test_neutral(void)
     mleu_colorizer_free(colorizer);
 }
 
+/* Parameters that are no number, or far out of range: the least or the most of each. */
+static void test_wild_parameters(void)
+{
+    const double wild[] = {NAN, -INFINITY, INFINITY, -1e300, 1e300};
+    MleuColorizer *colorizer = make_colorizer(W, H, 1);
+    guint8 luma[W * H], chroma[CHROMA];
+    draw(luma, W, H, 0);
+    const MleuFrame frame = grey_frame(luma, W);
+    for (guint i = 0; i < G_N_ELEMENTS(wild); i++) {
+        const MleuParams params = {wild[i], wild[i], wild[i], wild[i]};
+        guint8 out[W * H];
+        const guint width = W / 2, height = H / 2;
+        const MleuFrame output = {.plane = {{out, W, 1}, {chroma, width, 1}, {chroma + width * height, width, 1}}};
+        g_assert_true(mleu_colorizer_predict(colorizer, &frame, &params, NULL));
+        mleu_colorizer_smooth(colorizer, wild[i], &params);
+        mleu_colorizer_render(colorizer, &frame, &output, &params);
+        g_assert_cmpmem(luma, sizeof luma, out, sizeof out);
+        guint coloured = 0;
+        for (guint k = 0; k < CHROMA; k++)
+            coloured += chroma[k] != 128 ? 1 : 0;
+        if (wild[i] > 0)
+            g_assert_cmpuint(coloured, >, 0);
+        else
+            g_assert_cmpuint(coloured, ==, 0);
+    }
+    mleu_colorizer_free(colorizer);
+}
+
 /* The same bytes whatever the number of threads. */
 static void test_threads(void)
 {
@@ -292,6 +320,7 @@ int main(int argc, char **argv)
     g_test_add_func("/colorizer/sizes", test_sizes);
     g_test_add_func("/colorizer/small-frames", test_small_frames);
     g_test_add_func("/colorizer/neutral", test_neutral);
+    g_test_add_func("/colorizer/wild-parameters", test_wild_parameters);
     g_test_add_func("/colorizer/threads", test_threads);
     g_test_add_func("/colorizer/history", test_history);
     g_test_add_func("/colorizer/cancel", test_cancel);

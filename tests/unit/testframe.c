@@ -60,7 +60,7 @@ void testframe_init(TestFrame *frame, const MleuFormat *format, TestPacking pack
         for (guint c = 0; c < frame->components; c++)
             place(frame, c, c + 1, packing, &size);
     }
-    frame->size = size;
+    frame->size = (guint)size;
     frame->memory = g_malloc(size);
     frame->is_sample = g_malloc0(size);
     memset(frame->memory, GAP, size);
@@ -121,7 +121,7 @@ void testframe_randomize(TestFrame *frame, GRand *random)
 
 void testframe_check_gaps(const TestFrame *frame)
 {
-    for (gsize i = 0; i < frame->size; i++) {
+    for (guint i = 0; i < frame->size; i++) {
         if (!frame->is_sample[i])
             g_assert_cmpuint(frame->memory[i], ==, GAP);
     }

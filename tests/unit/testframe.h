@@ -26,7 +26,7 @@ typedef struct {
     MleuFrame frame;
     guint components;
     guint8 *memory, *is_sample;
-    gsize size;
+    guint size;
 } TestFrame;
 
 /** @alpha: an RGB frame has a component 3. All samples are 0. */
