@@ -22,7 +22,7 @@
  *
  * Colours are predicted for every frame on a small picture (see
  * #mleucolorize:render-size), averaged over time (see #mleucolorize:smoothing;
- * a new scene starts afresh), and enlarged along the edges of the luma. The
+ * a new scene starts afresh), and enlarged to the size of the frame. The
  * element drops no frame, also where the machine is too slow for a live source:
  * put a leaky `queue` before it there.
  *
