@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Compares the C library's predictions with PyTorch's on photographs: the same model file, the same network input.
+
+    tests/quality/against_pytorch.py --predict build/tests/quality/predict --photos FOLDER --model models/NAME.safetensors
+
+Prints mean and largest |difference| of a*, b* over the small grid, photo by photo and in all; fails at a mean of 0.05.
+Needs PyTorch, NumPy and Pillow.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "models" / "training"))
+
+import run_model  # noqa: E402
+
+
+def read_planes(path, planes):
+    """What `predict` writes: width, height, then float32 planes."""
+    width, height = np.fromfile(path, "<u4", 2)
+    return np.fromfile(path, "<f4", offset=8).reshape(planes, height, width)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--predict", required=True)
+    parser.add_argument("--photos", required=True, type=pathlib.Path)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--count", type=int, default=20)
+    arguments = parser.parse_args()
+
+    model = run_model.Model(arguments.model)
+    means = []
+    with tempfile.TemporaryDirectory() as name, torch.no_grad():
+        folder = pathlib.Path(name)
+        for path in sorted(arguments.photos.glob("*.jpg"))[: arguments.count]:
+            Image.open(path).convert("L").save(folder / "in.pgm")
+            subprocess.run([arguments.predict, "--model", arguments.model, "--lightness", folder / "l", "--ab", folder / "ab",
+                            folder / "in.pgm", folder / "out.ppm"], check=True)
+            expected = model.ab(torch.from_numpy(read_planes(folder / "l", 1))[None])[0].numpy()
+            difference = np.abs(read_planes(folder / "ab", 2) - expected)
+            means.append(difference.mean())
+            print(f"{path.stem}: mean {difference.mean():.2e}, largest {difference.max():.2e}")
+    if not means:
+        sys.exit(f"{arguments.photos}: no .jpg file in this folder")
+    print(f"{len(means)} photos: mean |ab| difference {np.mean(means):.2e}")
+    sys.exit(int(np.mean(means) >= 0.05))
+
+
+if __name__ == "__main__":
+    main()
