@@ -188,7 +188,7 @@ static void check_one(GRand *random)
 static void test_random_formats(void)
 {
     GRand *random = g_rand_new_with_seed(8);
-    for (guint i = 0; i < 300; i++)
+    for (guint i = 0; i < 120; i++)
         check_one(random);
     g_rand_free(random);
 }
@@ -197,7 +197,7 @@ static void test_random_formats(void)
 static void test_in_place(void)
 {
     GRand *random = g_rand_new_with_seed(9);
-    for (guint i = 0; i < 60; i++) {
+    for (guint i = 0; i < 24; i++) {
         const MleuFormat format =
             random_format(random, MLEU_LAYOUT_YUV, (guint)g_rand_int_range(random, 1, 30),
                           (guint)g_rand_int_range(random, 1, 30));

@@ -122,7 +122,7 @@ static void check_chroma(MleuMatrix matrix, MleuRange range, guint depth, GRand 
 
 static void test_chroma(void)
 {
-    static const guint depths[] = {8, 9, 10, 12, 14, 16};
+    static const guint depths[] = {8, 10, 13, 16};
     GRand *random = g_rand_new_with_seed(3);
     for (guint matrix = MLEU_MATRIX_BT601; matrix <= MLEU_MATRIX_BT2020; matrix++) {
         for (guint range = MLEU_RANGE_LIMITED; range <= MLEU_RANGE_FULL; range++) {
@@ -169,7 +169,7 @@ static void test_neutral(void)
 {
     GRand *random = g_rand_new_with_seed(5);
     for (guint matrix = MLEU_MATRIX_BT601; matrix <= MLEU_MATRIX_BT2020; matrix++) {
-        for (guint depth = 8; depth <= 16; depth++) {
+        for (guint depth = 8; depth <= 16; depth += 4) {
             check_neutral(matrix, depth, FALSE, random);
             check_neutral(matrix, depth, TRUE, random);
         }
