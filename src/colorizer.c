@@ -10,7 +10,8 @@
 #include "temporal/scenecut.h"
 #include "temporal/smooth.h"
 
-/* A strip of film is scaled so that its long side is this at most, whatever its short side becomes: bounded memory. */
+/* A strip of film is scaled so that its long side is this at most, whatever its short side becomes:
+ * bounded memory. */
 #define LONG_SIDE_MAX 8192
 
 struct _MleuColorizer {
@@ -20,7 +21,8 @@ struct _MleuColorizer {
     MleuScaler *scaler;
     MleuRenderer *renderer;
     guint input_width, input_height, grid_width, grid_height;
-    float *lightness; /* what the network saw last; the plan's own input is overwritten as it runs */
+    float
+        *lightness; /* what the network saw last; the plan's own input is overwritten as it runs */
     float *predicted; /* a*, b*, on the grid */
     float *colours;   /* the same, smoothed */
     gsize values;     /* of each of the two */
@@ -49,20 +51,26 @@ static double within(double value, double low, double high)
 
 static gboolean check_config(const MleuConfig *config, GError **error)
 {
-    if (!mleu_format_check(&config->input, "input", error) || !mleu_format_check(&config->output, "output", error))
+    if (!mleu_format_check(&config->input, "input", error) ||
+        !mleu_format_check(&config->output, "output", error))
         return FALSE;
     if (config->output.layout == MLEU_LAYOUT_GRAY)
-        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED, "a grey output has no room for colours");
-    else if (config->input.width != config->output.width || config->input.height != config->output.height)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "input of %u x %u and output of %u x %u must be of one size",
-                    config->input.width, config->input.height, config->output.width, config->output.height);
-    else if (config->render_size < MLEU_RENDER_SIZE_MIN || config->render_size > MLEU_RENDER_SIZE_MAX ||
-             config->render_size % 32 != 0)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "render size %u: must be a multiple of 32 from %d to %d",
-                    config->render_size, MLEU_RENDER_SIZE_MIN, MLEU_RENDER_SIZE_MAX);
+        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED,
+                            "a grey output has no room for colours");
+    else if (config->input.width != config->output.width ||
+             config->input.height != config->output.height)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "input of %u x %u and output of %u x %u must be of one size",
+                    config->input.width, config->input.height, config->output.width,
+                    config->output.height);
+    else if (config->render_size < MLEU_RENDER_SIZE_MIN ||
+             config->render_size > MLEU_RENDER_SIZE_MAX || config->render_size % 32 != 0)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "render size %u: must be a multiple of 32 from %d to %d", config->render_size,
+                    MLEU_RENDER_SIZE_MIN, MLEU_RENDER_SIZE_MAX);
     else if (config->n_threads > MLEU_THREADS_MAX)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%u threads: must be at most %d", config->n_threads,
-                    MLEU_THREADS_MAX);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%u threads: must be at most %d",
+                    config->n_threads, MLEU_THREADS_MAX);
     else
         return TRUE;
     return FALSE;
@@ -80,8 +88,10 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
         return NULL;
 
     const guint width = config->input.width, height = config->input.height;
-    const double scale = MIN((double)config->render_size / MIN(width, height), (double)LONG_SIDE_MAX / MAX(width, height));
-    const guint content_width = (guint)MAX(lround(width * scale), 1), content_height = (guint)MAX(lround(height * scale), 1);
+    const double scale = MIN((double)config->render_size / MIN(width, height),
+                             (double)LONG_SIDE_MAX / MAX(width, height));
+    const guint content_width = (guint)MAX(lround(width * scale), 1),
+                content_height = (guint)MAX(lround(height * scale), 1);
     const guint stride = mleu_model_get_stride(model);
 
     MleuColorizer *c = g_new0(MleuColorizer, 1);
@@ -100,9 +110,10 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
     c->lightness = g_new0(float, (gsize)c->input_width * c->input_height);
     c->predicted = g_new0(float, c->values);
     c->colours = g_new0(float, c->values);
-    c->scaler =
-        mleu_scaler_new(&config->input, c->input_width, c->input_height, content_width, content_height, c->pool);
-    const double cell_x = (double)c->input_width / c->grid_width, cell_y = (double)c->input_height / c->grid_height;
+    c->scaler = mleu_scaler_new(&config->input, c->input_width, c->input_height, content_width,
+                                content_height, c->pool);
+    const double cell_x = (double)c->input_width / c->grid_width,
+                 cell_y = (double)c->input_height / c->grid_height;
     const MleuGrid grid = {
         .width = c->grid_width,
         .height = c->grid_height,
@@ -135,7 +146,8 @@ static double seconds_since(gint64 begin)
     return (double)(g_get_monotonic_time() - begin) * 1e-6;
 }
 
-gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const MleuParams *params, GError **error)
+gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const MleuParams *params,
+                                GError **error)
 {
     const gint64 begin = g_get_monotonic_time();
     const double temperature = params->temperature > 0 ? within(params->temperature, 0.05, 5)

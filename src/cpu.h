@@ -17,8 +17,8 @@ typedef enum {
 const char *mleu_tier_name(MleuTier tier);
 
 /**
- * mleu_cpu_tier: the best tier that the processor and the operating system have and that the environment variable
- * MLEU_CPU ("c", "avx2") allows. Read once.
+ * mleu_cpu_tier: the best tier that the processor and the operating system have and that the
+ * environment variable MLEU_CPU ("c", "avx2") allows. Read once.
  */
 MleuTier mleu_cpu_tier(void);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* POSIX threads and not GLib's: a Debian GLib's locks are invisible to ThreadSanitizer, which watches this file. */
+/* POSIX threads and not GLib's: a Debian GLib's locks are invisible to ThreadSanitizer, which
+ * watches this file. */
 #include "pool.h"
 
 #include <pthread.h>
@@ -88,8 +89,8 @@ MleuPool *mleu_pool_new(guint n_threads, GError **error)
         const int code = pthread_create(&pool->threads[pool->n_started], NULL, thread_main, start);
         if (code != 0) {
             g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY,
-                        "thread %u of %u cannot be started (%s); set fewer threads", i + 1, pool->n_threads,
-                        g_strerror(code));
+                        "thread %u of %u cannot be started (%s); set fewer threads", i + 1,
+                        pool->n_threads, g_strerror(code));
             g_free(start);
             mleu_pool_free(pool);
             return NULL;

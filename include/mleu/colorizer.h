@@ -9,10 +9,11 @@ G_BEGIN_DECLS
 /**
  * MleuColorizer:
  *
- * Colours the frames of one stream: the network's working memory, its threads, and the colours of the frames before.
+ * Colours the frames of one stream: the network's working memory, its threads, and the colours of
+ * the frames before.
  *
- * Thread-safety: one thread at a time, but for mleu_colorizer_cancel(), which any thread may call at any time.
- * Different colorizers, on the same model too, are independent.
+ * Thread-safety: one thread at a time, but for mleu_colorizer_cancel(), which any thread may call
+ * at any time. Different colorizers, on the same model too, are independent.
  */
 typedef struct _MleuColorizer MleuColorizer;
 
@@ -28,11 +29,11 @@ typedef struct _MleuColorizer MleuColorizer;
  * MleuConfig:
  * @input: format of the frames to colour.
  * @output: format of the coloured frames, YUV or RGB, of the same width and height.
- * @render_size: the frame is scaled so that its short side is this many pixels, its aspect ratio kept, then both sides
- *   are reflected at the border up to the next multiple of the model's stride. %MLEU_RENDER_SIZE_MIN to
- *   %MLEU_RENDER_SIZE_MAX, a multiple of 32.
- * @n_threads: threads that the network may use, this one included; 0: one for each processor. Results do not depend
- *   on it.
+ * @render_size: the frame is scaled so that its short side is this many pixels, its aspect ratio
+ * kept, then both sides are reflected at the border up to the next multiple of the model's stride.
+ * %MLEU_RENDER_SIZE_MIN to %MLEU_RENDER_SIZE_MAX, a multiple of 32.
+ * @n_threads: threads that the network may use, this one included; 0: one for each processor.
+ * Results do not depend on it.
  *
  * What a colorizer is made for. Initialise with mleu_config_init().
  */
@@ -48,14 +49,17 @@ MLEU_API void mleu_config_init(MleuConfig *config);
 
 /**
  * MleuParams:
- * @strength: 0 (grey) .. 1 (full): factor on a*, b*, a mix between the grey and the coloured picture.
+ * @strength: 0 (grey) .. 1 (full): factor on a*, b*, a mix between the grey and the coloured
+ * picture.
  * @saturation: factor on a*, b* on top of the model's own, 0 .. 4, default 1.
- * @temperature: of the annealed mean, 0.05 .. 5: low gives bold colours, high gives safe ones. 0: the model's own. A
- *   regression head ignores it.
- * @smoothing: 0 (each frame for itself) .. 1 (slowest): the time constant of the colours' exponential average is
+ * @temperature: of the annealed mean, 0.05 .. 5: low gives bold colours, high gives safe ones. 0:
+ * the model's own. A regression head ignores it.
+ * @smoothing: 0 (each frame for itself) .. 1 (slowest): the time constant of the colours'
+ * exponential average is
  *   @smoothing seconds.
  *
- * What may change from frame to frame. Initialise with mleu_params_init(). Values out of range are clamped.
+ * What may change from frame to frame. Initialise with mleu_params_init(). Values out of range are
+ * clamped.
  */
 typedef struct {
     double strength;
@@ -64,7 +68,8 @@ typedef struct {
     double smoothing;
 } MleuParams;
 
-/** mleu_params_init: the defaults: strength 1, saturation 1, temperature 0 (the model's own), smoothing 0.3. */
+/** mleu_params_init: the defaults: strength 1, saturation 1, temperature 0 (the model's own),
+ * smoothing 0.3. */
 MLEU_API void mleu_params_init(MleuParams *params);
 
 /**
@@ -95,7 +100,8 @@ typedef struct {
  *
  * Returns: (transfer full): to be freed with mleu_colorizer_free(), or %NULL with @error set.
  */
-MLEU_API MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GError **error);
+MLEU_API MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config,
+                                           GError **error);
 
 /** mleu_colorizer_free: joins its threads and frees it; %NULL is allowed. */
 MLEU_API void mleu_colorizer_free(MleuColorizer *colorizer);
@@ -106,53 +112,58 @@ MLEU_API void mleu_colorizer_free(MleuColorizer *colorizer);
  * @params: only the temperature is used.
  * @error: return location.
  *
- * Scales luma to the network's size, converts it to L* and runs the network. The result is a* and b* on the small grid.
+ * Scales luma to the network's size, converts it to L* and runs the network. The result is a* and
+ * b* on the small grid.
  *
- * Errors: %MLEU_ERROR_CANCELLED; %MLEU_ERROR_LIBRARY where the network gave values that are not finite. On an error
- * the colours of the frame before stay as they were.
+ * Errors: %MLEU_ERROR_CANCELLED; %MLEU_ERROR_LIBRARY where the network gave values that are not
+ * finite. On an error the colours of the frame before stay as they were.
  *
  * Returns: %TRUE on success.
  */
-MLEU_API gboolean mleu_colorizer_predict(MleuColorizer *colorizer, const MleuFrame *frame, const MleuParams *params,
-                                         GError **error);
+MLEU_API gboolean mleu_colorizer_predict(MleuColorizer *colorizer, const MleuFrame *frame,
+                                         const MleuParams *params, GError **error);
 
 /**
  * mleu_colorizer_smooth:
- * @seconds: time since the frame before, from the timestamps; negative or more than 1: the history is forgotten. NaN:
- *   unknown, taken as 1/25.
+ * @seconds: time since the frame before, from the timestamps; negative or more than 1: the history
+ * is forgotten. NaN: unknown, taken as 1/25.
  * @params: only the smoothing is used.
  *
- * Averages the predicted a*, b* with those of the frames before: C = a P + (1 - a) C', a = 1 - exp(-seconds / tau). The
- * first frame, and one that starts a new scene, is taken as it is. Call it once after each mleu_colorizer_predict().
+ * Averages the predicted a*, b* with those of the frames before: C = a P + (1 - a) C', a = 1 -
+ * exp(-seconds / tau). The first frame, and one that starts a new scene, is taken as it is. Call it
+ * once after each mleu_colorizer_predict().
  *
  * Returns: %TRUE where this frame starts a new scene.
  */
-MLEU_API gboolean mleu_colorizer_smooth(MleuColorizer *colorizer, double seconds, const MleuParams *params);
+MLEU_API gboolean mleu_colorizer_smooth(MleuColorizer *colorizer, double seconds,
+                                        const MleuParams *params);
 
 /**
  * mleu_colorizer_render:
  * @input: the frame to colour, in the configuration's input format.
- * @output: written whole, in the configuration's output format. May be the same memory as @input where both formats are
- *   YUV and equal; then only chroma is written.
+ * @output: written whole, in the configuration's output format. May be the same memory as @input
+ * where both formats are YUV and equal; then only chroma is written.
  * @params: strength and saturation are used.
  *
- * Enlarges the smoothed a*, b* to the output's chroma grid and writes the coloured frame. Where output is YUV and its
- * range and depth are the input's, its luma samples are copies of the input's. Colours outside the RGB gamut are
- * brought in by lowering chroma, never by touching luma. May be called again with another frame, or with other
- * parameters, without a new prediction: a late frame takes the colours of the one before.
+ * Enlarges the smoothed a*, b* to the output's chroma grid and writes the coloured frame. Where
+ * output is YUV and its range and depth are the input's, its luma samples are copies of the
+ * input's. Colours outside the RGB gamut are brought in by lowering chroma, never by touching luma.
+ * May be called again with another frame, or with other parameters, without a new prediction: a
+ * late frame takes the colours of the one before.
  *
  * Before the first prediction the colours are neutral.
  */
-MLEU_API void mleu_colorizer_render(MleuColorizer *colorizer, const MleuFrame *input, const MleuFrame *output,
-                                    const MleuParams *params);
+MLEU_API void mleu_colorizer_render(MleuColorizer *colorizer, const MleuFrame *input,
+                                    const MleuFrame *output, const MleuParams *params);
 
-/** mleu_colorizer_reset: forgets the colours and the luma of the frames before: after a seek, for instance. */
+/** mleu_colorizer_reset: forgets the colours and the luma of the frames before: after a seek, for
+ * instance. */
 MLEU_API void mleu_colorizer_reset(MleuColorizer *colorizer);
 
 /**
  * mleu_colorizer_cancel:
- * @cancel: %TRUE: a running or later mleu_colorizer_predict() returns %MLEU_ERROR_CANCELLED soon (within one layer);
- *   %FALSE: predictions run again.
+ * @cancel: %TRUE: a running or later mleu_colorizer_predict() returns %MLEU_ERROR_CANCELLED soon
+ * (within one layer); %FALSE: predictions run again.
  */
 MLEU_API void mleu_colorizer_cancel(MleuColorizer *colorizer, gboolean cancel);
 
@@ -162,22 +173,26 @@ MLEU_API void mleu_colorizer_get_stats(const MleuColorizer *colorizer, MleuStats
 /**
  * mleu_colorizer_get_input_size: the network's input, in pixels, the reflected border included.
  */
-MLEU_API void mleu_colorizer_get_input_size(const MleuColorizer *colorizer, guint *width, guint *height);
+MLEU_API void mleu_colorizer_get_input_size(const MleuColorizer *colorizer, guint *width,
+                                            guint *height);
 
 /**
  * mleu_colorizer_get_prediction:
  * @width: (out): grid width.
  * @height: (out): grid height.
  *
- * Returns: (transfer none): the last prediction before smoothing, height x width a* and then as many b*, in CIE Lab
- * units without the model's saturation factor, rows from the top; valid until the next call on @colorizer. The grid covers the input with its
- * reflected border.
+ * Returns: (transfer none): the last prediction before smoothing, height x width a* and then as
+ * many b*, in CIE Lab units without the model's saturation factor, rows from the top; valid until
+ * the next call on @colorizer. The grid covers the input with its reflected border.
  */
-MLEU_API const float *mleu_colorizer_get_prediction(const MleuColorizer *colorizer, guint *width, guint *height);
+MLEU_API const float *mleu_colorizer_get_prediction(const MleuColorizer *colorizer, guint *width,
+                                                    guint *height);
 
 /**
- * mleu_colorizer_get_lightness: as mleu_colorizer_get_prediction(), for the network's input: height x width L*, 0..100.
+ * mleu_colorizer_get_lightness: as mleu_colorizer_get_prediction(), for the network's input: height
+ * x width L*, 0..100.
  */
-MLEU_API const float *mleu_colorizer_get_lightness(const MleuColorizer *colorizer, guint *width, guint *height);
+MLEU_API const float *mleu_colorizer_get_lightness(const MleuColorizer *colorizer, guint *width,
+                                                   guint *height);
 
 G_END_DECLS

@@ -12,7 +12,8 @@ G_BEGIN_DECLS
  * MleuLayout:
  * @MLEU_LAYOUT_GRAY: component 0 is Y'.
  * @MLEU_LAYOUT_YUV: components 0, 1, 2 are Y', Cb, Cr.
- * @MLEU_LAYOUT_RGB: components 0, 1, 2 are R', G', B'; component 3 is alpha where `data` is not %NULL.
+ * @MLEU_LAYOUT_RGB: components 0, 1, 2 are R', G', B'; component 3 is alpha where `data` is not
+ * %NULL.
  */
 typedef enum {
     MLEU_LAYOUT_GRAY,
@@ -45,7 +46,8 @@ typedef enum {
 } MleuRange;
 
 /**
- * MleuSiting: where a subsampled chroma sample lies between the luma samples it serves, in one direction.
+ * MleuSiting: where a subsampled chroma sample lies between the luma samples it serves, in one
+ * direction.
  * @MLEU_SITING_COSITED: on the first of them (MPEG-2 horizontally).
  * @MLEU_SITING_CENTRE: midway (JPEG, MPEG-1; MPEG-2 vertically).
  */
@@ -67,7 +69,8 @@ typedef enum {
  * @matrix: see #MleuMatrix.
  * @range: see #MleuRange.
  * @depth: significant bits of a sample, 8..16. 8: one byte a sample; more: two bytes.
- * @shift: left shift of the significant bits in a two-byte sample (P010: 6); 0 otherwise. The bits below are zero.
+ * @shift: left shift of the significant bits in a two-byte sample (P010: 6); 0 otherwise. The bits
+ * below are zero.
  * @big_endian: two-byte samples are big-endian.
  *
  * How the samples of a frame are to be read. It does not change from frame to frame.
@@ -86,7 +89,8 @@ typedef struct {
 
 /**
  * MleuPlane: one component of a frame.
- * @data: the first sample; %NULL for a component that the layout does not have. No alignment is assumed.
+ * @data: the first sample; %NULL for a component that the layout does not have. No alignment is
+ * assumed.
  * @stride: bytes from one row to the next; may be negative.
  * @step: bytes from one sample to the next in a row (I420: 1, NV12 chroma: 2, RGBA: 4).
  */
@@ -97,7 +101,8 @@ typedef struct {
 } MleuPlane;
 
 /**
- * MleuFrame: the samples of one picture. A view: it owns nothing, and is read as its #MleuFormat says.
+ * MleuFrame: the samples of one picture. A view: it owns nothing, and is read as its #MleuFormat
+ * says.
  * @plane: by component, as #MleuLayout orders them.
  */
 typedef struct {
@@ -109,9 +114,9 @@ typedef struct {
  * @format: the format of @frame.
  * @frame: the picture.
  *
- * How much colour a picture has of its own: the root mean square deviation of Cb and Cr from their mean at equal luma,
- * in 8-bit code values (at equal luma, so that a tinted or toned black-and-white picture measures near 0). Samples a
- * grid of at most some thousand pixels.
+ * How much colour a picture has of its own: the root mean square deviation of Cb and Cr from their
+ * mean at equal luma, in 8-bit code values (at equal luma, so that a tinted or toned
+ * black-and-white picture measures near 0). Samples a grid of at most some thousand pixels.
  *
  * Thread-safety: may be called from any thread.
  *

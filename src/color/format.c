@@ -9,36 +9,42 @@ gboolean mleu_format_check(const MleuFormat *format, const char *what, GError **
 
     if (format->width < 1 || format->width > MLEU_FRAME_MAX_SIDE || format->height < 1 ||
         format->height > MLEU_FRAME_MAX_SIDE)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s of %u x %u pixels: each side must be from 1 to %d", what,
-                    format->width, format->height, MLEU_FRAME_MAX_SIDE);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "%s of %u x %u pixels: each side must be from 1 to %d", what, format->width,
+                    format->height, MLEU_FRAME_MAX_SIDE);
     else if ((guint)format->layout > MLEU_LAYOUT_RGB)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s layout %u: must be grey, YUV or RGB (0 to 2)", what,
-                    (guint)format->layout);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "%s layout %u: must be grey, YUV or RGB (0 to 2)", what, (guint)format->layout);
     else if ((guint)format->matrix > MLEU_MATRIX_BT2020)
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
-                    "%s matrix %u: must be BT.601, BT.709 or BT.2020 (0 to 2)", what, (guint)format->matrix);
+                    "%s matrix %u: must be BT.601, BT.709 or BT.2020 (0 to 2)", what,
+                    (guint)format->matrix);
     else if ((guint)format->range > MLEU_RANGE_FULL)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s range %u: must be limited or full (0 or 1)", what,
-                    (guint)format->range);
-    else if ((guint)format->siting_x > MLEU_SITING_CENTRE || (guint)format->siting_y > MLEU_SITING_CENTRE)
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
-                    "%s siting %u, %u: each must be cosited or centre (0 or 1)", what, (guint)format->siting_x,
-                    (guint)format->siting_y);
+                    "%s range %u: must be limited or full (0 or 1)", what, (guint)format->range);
+    else if ((guint)format->siting_x > MLEU_SITING_CENTRE ||
+             (guint)format->siting_y > MLEU_SITING_CENTRE)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "%s siting %u, %u: each must be cosited or centre (0 or 1)", what,
+                    (guint)format->siting_x, (guint)format->siting_y);
     else if (format->depth < 8 || format->depth > 16)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s depth of %u bits: must be from 8 to 16", what,
-                    format->depth);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "%s depth of %u bits: must be from 8 to 16", what, format->depth);
     else if (format->shift > room)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s shift of %u bits: must be from 0 to %u at depth %u",
-                    what, format->shift, room, format->depth);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "%s shift of %u bits: must be from 0 to %u at depth %u", what, format->shift,
+                    room, format->depth);
     else if (format->chroma_shift_x > most || format->chroma_shift_y > most)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%s chroma shift %u, %u: each must be %s", what,
-                    format->chroma_shift_x, format->chroma_shift_y, most > 0 ? "0 or 1" : "0 where it is not YUV");
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "%s chroma shift %u, %u: each must be %s", what, format->chroma_shift_x,
+                    format->chroma_shift_y, most > 0 ? "0 or 1" : "0 where it is not YUV");
     else
         return TRUE;
     return FALSE;
 }
 
-static void load_bytes(guint16 *out, const guint8 *in, gssize step, guint n, guint shift G_GNUC_UNUSED)
+static void load_bytes(guint16 *out, const guint8 *in, gssize step, guint n,
+                       guint shift G_GNUC_UNUSED)
 {
     if (step == 1) {
         for (guint i = 0; i < n; i++)
@@ -61,7 +67,8 @@ static void load_big(guint16 *out, const guint8 *in, gssize step, guint n, guint
         out[i] = (guint16)((in[1] | in[0] << 8) >> shift);
 }
 
-static void store_bytes(guint8 *out, gssize step, const guint16 *in, guint n, guint shift G_GNUC_UNUSED)
+static void store_bytes(guint8 *out, gssize step, const guint16 *in, guint n,
+                        guint shift G_GNUC_UNUSED)
 {
     if (step == 1) {
         for (guint i = 0; i < n; i++)
@@ -121,7 +128,8 @@ void mleu_format_chroma_range(const MleuFormat *format, double *centre, double *
 
 void mleu_matrix_coefficients(MleuMatrix matrix, MleuChromaMatrix *out)
 {
-    /* IEC 61966-2-1 and ITU-R BT.2020, the columns multiplied by D65's X, Y, Z = 0.95047, 1, 1.08883. */
+    /* IEC 61966-2-1 and ITU-R BT.2020, the columns multiplied by D65's X, Y, Z = 0.95047,
+     * 1, 1.08883. */
     static const double bt709[3][3] = {{3.2404542, -1.5371385, -0.4985314},
                                        {-0.9692660, 1.8760108, 0.0415560},
                                        {0.0556434, -0.2040259, 1.0572252}};
@@ -129,8 +137,10 @@ void mleu_matrix_coefficients(MleuMatrix matrix, MleuChromaMatrix *out)
                                         {-0.6666844, 1.6164812, 0.0157685},
                                         {0.0176399, -0.0427706, 0.9421031}};
     static const double white[3] = {0.95047, 1, 1.08883};
-    static const double red[] = {[MLEU_MATRIX_BT601] = 0.299, [MLEU_MATRIX_BT709] = 0.2126, [MLEU_MATRIX_BT2020] = 0.2627};
-    static const double blue[] = {[MLEU_MATRIX_BT601] = 0.114, [MLEU_MATRIX_BT709] = 0.0722, [MLEU_MATRIX_BT2020] = 0.0593};
+    static const double red[] = {
+        [MLEU_MATRIX_BT601] = 0.299, [MLEU_MATRIX_BT709] = 0.2126, [MLEU_MATRIX_BT2020] = 0.2627};
+    static const double blue[] = {
+        [MLEU_MATRIX_BT601] = 0.114, [MLEU_MATRIX_BT709] = 0.0722, [MLEU_MATRIX_BT2020] = 0.0593};
     const double(*primaries)[3] = matrix == MLEU_MATRIX_BT2020 ? bt2020 : bt709;
 
     for (guint i = 0; i < 3; i++) {

@@ -17,7 +17,8 @@ typedef void (*MleuStoreRow)(guint8 *out, gssize step, const guint16 *in, guint 
  * mleu_format_check:
  * @what: "input" or "output", for the message.
  *
- * Returns: %FALSE with %MLEU_ERROR_INVALID or %MLEU_ERROR_UNSUPPORTED where the format is none that can be read.
+ * Returns: %FALSE with %MLEU_ERROR_INVALID or %MLEU_ERROR_UNSUPPORTED where the format is none that
+ * can be read.
  */
 gboolean mleu_format_check(const MleuFormat *format, const char *what, GError **error);
 
@@ -30,7 +31,8 @@ void mleu_format_luma_range(const MleuFormat *format, double *black, double *whi
 /** The code value of neutral chroma, and the distance between those of -0.5 and 0.5. */
 void mleu_format_chroma_range(const MleuFormat *format, double *centre, double *span);
 
-/** Luma coefficients and the way to linear R, G, B: BT.2020's primaries for its matrix, BT.709's for the others. */
+/** Luma coefficients and the way to linear R, G, B: BT.2020's primaries for its matrix, BT.709's
+ * for the others. */
 void mleu_matrix_coefficients(MleuMatrix matrix, MleuChromaMatrix *out);
 
 static inline guint mleu_format_chroma_width(const MleuFormat *format)

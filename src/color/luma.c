@@ -23,7 +23,8 @@ void mleu_luma_init(MleuLuma *luma, const MleuFormat *format)
     luma->scale = (float)(1 / (white - black));
 }
 
-void mleu_luma_row(const MleuLuma *luma, const MleuFrame *frame, guint y, guint16 *out, guint16 *spare)
+void mleu_luma_row(const MleuLuma *luma, const MleuFrame *frame, guint y, guint16 *out,
+                   guint16 *spare)
 {
     const guint width = luma->format.width, shift = luma->format.shift;
     const MleuPlane *plane = frame->plane;
@@ -31,7 +32,8 @@ void mleu_luma_row(const MleuLuma *luma, const MleuFrame *frame, guint y, guint1
         luma->load(out, plane[0].data + (gssize)y * plane[0].stride, plane[0].step, width, shift);
         return;
     }
-    /* Three passes over a row that stays in the cache. Each product is rounded down by less than one of 65536. */
+    /* Three passes over a row that stays in the cache. Each product is rounded down by less than
+     * one of 65536. */
     for (guint c = 0; c < 3; c++) {
         const double weight = luma->weights[c];
         luma->load(spare, plane[c].data + (gssize)y * plane[c].stride, plane[c].step, width, shift);

@@ -23,6 +23,7 @@ void mleu_luma_init(MleuLuma *luma, const MleuFormat *format);
  * mleu_luma_row: Y' code values of row @y.
  * @spare: (nullable): room for width values; used for RGB only.
  */
-void mleu_luma_row(const MleuLuma *luma, const MleuFrame *frame, guint y, guint16 *out, guint16 *spare);
+void mleu_luma_row(const MleuLuma *luma, const MleuFrame *frame, guint y, guint16 *out,
+                   guint16 *spare);
 
 G_END_DECLS

@@ -12,10 +12,12 @@ typedef struct {
     double n, sum[2], squares[2];
 } Cell;
 
-static double sample(const MleuFormat *format, MleuLoadRow load, const MleuPlane *plane, guint x, guint y)
+static double sample(const MleuFormat *format, MleuLoadRow load, const MleuPlane *plane, guint x,
+                     guint y)
 {
     guint16 value;
-    load(&value, plane->data + (gssize)y * plane->stride + (gssize)x * plane->step, plane->step, 1, format->shift);
+    load(&value, plane->data + (gssize)y * plane->stride + (gssize)x * plane->step, plane->step, 1,
+         format->shift);
     return value;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One pass over the frame: each task takes some rows of the chroma grid, reads the luma that they serve, copies or
- * converts it, enlarges a*, b* linearly and lets the kernel f32_chroma find Cb, Cr.
+ * One pass over the frame: each task takes some rows of the chroma grid, reads the luma that they
+ * serve, copies or converts it, enlarges a*, b* linearly and lets the kernel f32_chroma find Cb,
+ * Cr.
  */
 #include "color/render.h"
 
@@ -27,10 +28,10 @@ struct _MleuRenderer {
     MleuPool *pool;
     MleuGrid grid;
     guint chroma_width, chroma_height;
-    gboolean same_luma;   /* luma samples are copied as they are */
-    guint16 *luma_table;  /* otherwise: code value in -> out */
-    float centre, span;   /* of chroma code values */
-    guint maximum;        /* largest code value */
+    gboolean same_luma;  /* luma samples are copied as they are */
+    guint16 *luma_table; /* otherwise: code value in -> out */
+    float centre, span;  /* of chroma code values */
+    guint maximum;       /* largest code value */
     Tap *columns, *rows;
 
     gsize floats_each, samples_each; /* scratch for each worker */
@@ -43,16 +44,17 @@ struct _MleuRenderer {
 };
 
 /* The taps of the chroma samples along one direction. */
-static Tap *make_taps(guint count, guint shift, MleuSiting siting, guint luma_size, double scale, double offset,
-                      guint cells)
+static Tap *make_taps(guint count, guint shift, MleuSiting siting, guint luma_size, double scale,
+                      double offset, guint cells)
 {
     Tap *taps = g_new(Tap, count);
     for (guint i = 0; i < count; i++) {
-        /* Centre of the sample in luma pixels, pixel k covering k .. k + 1. At an odd border the last sample has only
-         * one luma pixel to serve. */
+        /* Centre of the sample in luma pixels, pixel k covering k .. k + 1. At an odd border the
+         * last sample has only one luma pixel to serve. */
         double centre = i + 0.5;
         if (shift == 1)
-            centre = siting == MLEU_SITING_COSITED ? 2.0 * i + 0.5 : MIN(2.0 * i + 1, luma_size - 0.5);
+            centre =
+                siting == MLEU_SITING_COSITED ? 2.0 * i + 0.5 : MIN(2.0 * i + 1, luma_size - 0.5);
         const double position = CLAMP(centre * scale + offset - 0.5, 0, cells - 1.0);
         taps[i].cell = (guint)position;
         taps[i].next = MIN(taps[i].cell + 1, cells - 1);
@@ -61,8 +63,8 @@ static Tap *make_taps(guint count, guint shift, MleuSiting siting, guint luma_si
     return taps;
 }
 
-/* Y' of one format -> Y' of another, rounded to the nearest code value. Two-byte samples may hold more than their depth
- * allows, in a broken stream: the table has an entry for all of them. */
+/* Y' of one format -> Y' of another, rounded to the nearest code value. Two-byte samples may hold
+ * more than their depth allows, in a broken stream: the table has an entry for all of them. */
 static guint16 *make_luma_table(const MleuLuma *luma, const MleuFormat *output)
 {
     const guint count = luma->depth == 8 ? 256 : 65536, most = (1u << output->depth) - 1;
@@ -82,8 +84,8 @@ static guint16 *make_luma_table(const MleuLuma *luma, const MleuFormat *output)
     return table;
 }
 
-MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *output, const MleuGrid *grid,
-                                MleuPool *pool)
+MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *output,
+                                const MleuGrid *grid, MleuPool *pool)
 {
     MleuRenderer *r = g_new0(MleuRenderer, 1);
     double centre, span;
@@ -93,7 +95,8 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
     r->pool = pool;
     r->kernels = mleu_kernels_get(mleu_cpu_tier());
     mleu_luma_init(&r->luma, input);
-    mleu_matrix_coefficients(output->layout == MLEU_LAYOUT_RGB ? input->matrix : output->matrix, &r->matrix);
+    mleu_matrix_coefficients(output->layout == MLEU_LAYOUT_RGB ? input->matrix : output->matrix,
+                             &r->matrix);
     r->store = mleu_format_storer(output);
     r->load_alpha = mleu_format_loader(input);
     r->chroma_width = mleu_format_chroma_width(output);
@@ -106,17 +109,17 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
     r->centre = (float)centre;
     r->span = (float)span;
     r->maximum = (1u << output->depth) - 1;
-    r->columns = make_taps(r->chroma_width, output->chroma_shift_x, output->siting_x, output->width, grid->scale_x,
-                           grid->offset_x, grid->width);
-    r->rows = make_taps(r->chroma_height, output->chroma_shift_y, output->siting_y, output->height, grid->scale_y,
-                        grid->offset_y, grid->height);
+    r->columns = make_taps(r->chroma_width, output->chroma_shift_x, output->siting_x, output->width,
+                           grid->scale_x, grid->offset_x, grid->width);
+    r->rows = make_taps(r->chroma_height, output->chroma_shift_y, output->siting_y, output->height,
+                        grid->scale_y, grid->offset_y, grid->height);
 
     const guint threads = mleu_pool_get_threads(pool);
     /* y, a, b of a row of chroma samples (R'G'B' take their place), and a row of the grid twice. */
     r->floats_each = (gsize)3 * r->chroma_width + (gsize)2 * grid->width;
     /* Two rows of luma, one spare, one of output. */
     r->samples_each = (gsize)4 * input->width;
-    r->floats = g_new(float, r->floats_each * threads);
+    r->floats = g_new(float, r->floats_each *threads);
     r->samples = g_new(guint16, r->samples_each * threads);
     return r;
 }
@@ -165,7 +168,10 @@ static void mean_luma(const MleuRenderer *r, const guint16 *upper, const guint16
     } else {
         const guint whole = width / 2;
         for (guint x = 0; x < whole; x++)
-            y[x] = (0.25f * (float)(upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1]) - black) * scale;
+            y[x] = (0.25f *
+                        (float)(upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1]) -
+                    black) *
+                   scale;
         if (whole < r->chroma_width)
             y[whole] = (0.5f * (float)(upper[width - 1] + lower[width - 1]) - black) * scale;
     }
@@ -174,15 +180,18 @@ static void mean_luma(const MleuRenderer *r, const guint16 *upper, const guint16
 }
 
 /* a* and b* of one row of chroma samples. */
-static void enlarge(const MleuRenderer *r, guint y, float *line_a, float *line_b, float *a, float *b)
+static void enlarge(const MleuRenderer *r, guint y, float *line_a, float *line_b, float *a,
+                    float *b)
 {
     const guint width = r->grid.width;
     const Tap *row = &r->rows[y];
     const gsize plane = (gsize)width * r->grid.height;
-    const float *upper = r->ab + (gsize)row->cell * width, *lower = r->ab + (gsize)row->next * width;
+    const float *upper = r->ab + (gsize)row->cell * width,
+                *lower = r->ab + (gsize)row->next * width;
     for (guint x = 0; x < width; x++) {
         line_a[x] = r->factor * (upper[x] + row->share * (lower[x] - upper[x]));
-        line_b[x] = r->factor * (upper[plane + x] + row->share * (lower[plane + x] - upper[plane + x]));
+        line_b[x] =
+            r->factor * (upper[plane + x] + row->share * (lower[plane + x] - upper[plane + x]));
     }
     for (guint x = 0; x < r->chroma_width; x++) {
         const Tap *tap = &r->columns[x];
@@ -191,7 +200,8 @@ static void enlarge(const MleuRenderer *r, guint y, float *line_a, float *line_b
     }
 }
 
-static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y, const float *values, guint16 *codes)
+static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y,
+                         const float *values, guint16 *codes)
 {
     const float most = (float)r->maximum;
     for (guint x = 0; x < r->chroma_width; x++) {
@@ -201,20 +211,25 @@ static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y,
     r->store(row_of(plane, y), plane->step, codes, r->chroma_width, r->output.shift);
 }
 
-static void write_rgb(const MleuRenderer *r, guint row, const float *y, const float *cb, const float *cr,
-                      guint16 *codes)
+static void write_rgb(const MleuRenderer *r, guint row, const float *y, const float *cb,
+                      const float *cr, guint16 *codes)
 {
     const MleuChromaMatrix *m = &r->matrix;
     const float most = (float)r->maximum;
     for (guint c = 0; c < 3; c++) {
         /* R' = Y' + 2 (1 - Kr) Cr, B' likewise, and G' from Y' = Kr R' + Kg G' + Kb B'. */
-        const float from_cb = c == 0 ? 0 : c == 2 ? 2 * (1 - m->kb) : -2 * (1 - m->kb) * m->kb / m->kg;
-        const float from_cr = c == 2 ? 0 : c == 0 ? 2 * (1 - m->kr) : -2 * (1 - m->kr) * m->kr / m->kg;
+        const float from_cb = c == 0   ? 0
+                              : c == 2 ? 2 * (1 - m->kb)
+                                       : -2 * (1 - m->kb) * m->kb / m->kg;
+        const float from_cr = c == 2   ? 0
+                              : c == 0 ? 2 * (1 - m->kr)
+                                       : -2 * (1 - m->kr) * m->kr / m->kg;
         for (guint x = 0; x < r->chroma_width; x++) {
             const float value = (y[x] + from_cb * cb[x] + from_cr * cr[x]) * most + 0.5f;
             codes[x] = (guint16)CLAMP(value, 0.0f, most);
         }
-        r->store(row_of(&r->out->plane[c], row), r->out->plane[c].step, codes, r->output.width, r->output.shift);
+        r->store(row_of(&r->out->plane[c], row), r->out->plane[c].step, codes, r->output.width,
+                 r->output.shift);
     }
     const MleuPlane *alpha = &r->out->plane[3];
     if (alpha->data == NULL)
@@ -236,7 +251,8 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const MleuRenderer *r = data;
     const guint worker = mleu_pool_current_worker();
-    float *y = r->floats + worker * r->floats_each, *a = y + r->chroma_width, *b = a + r->chroma_width;
+    float *y = r->floats + worker * r->floats_each, *a = y + r->chroma_width,
+          *b = a + r->chroma_width;
     float *line_a = b + r->chroma_width, *line_b = line_a + r->grid.width;
     guint16 *upper = r->samples + worker * r->samples_each, *lower = upper + r->input.width;
     guint16 *spare = lower + r->input.width, *codes = spare + r->input.width;
@@ -265,12 +281,13 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
     }
 }
 
-void mleu_renderer_run(MleuRenderer *renderer, const float *ab, float factor, const MleuFrame *input,
-                       const MleuFrame *output)
+void mleu_renderer_run(MleuRenderer *renderer, const float *ab, float factor,
+                       const MleuFrame *input, const MleuFrame *output)
 {
     renderer->ab = ab;
     renderer->factor = factor;
     renderer->in = input;
     renderer->out = output;
-    mleu_pool_run(renderer->pool, render_rows, renderer, (renderer->chroma_height + ROWS - 1) / ROWS);
+    mleu_pool_run(renderer->pool, render_rows, renderer,
+                  (renderer->chroma_height + ROWS - 1) / ROWS);
 }

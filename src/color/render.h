@@ -25,8 +25,8 @@ typedef struct {
  */
 typedef struct _MleuRenderer MleuRenderer;
 
-MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *output, const MleuGrid *grid,
-                                MleuPool *pool);
+MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *output,
+                                const MleuGrid *grid, MleuPool *pool);
 void mleu_renderer_free(MleuRenderer *renderer);
 
 /**
@@ -34,7 +34,7 @@ void mleu_renderer_free(MleuRenderer *renderer);
  * @ab: grid height x width a*, then b*.
  * @factor: on a*, b*.
  */
-void mleu_renderer_run(MleuRenderer *renderer, const float *ab, float factor, const MleuFrame *input,
-                       const MleuFrame *output);
+void mleu_renderer_run(MleuRenderer *renderer, const float *ab, float factor,
+                       const MleuFrame *input, const MleuFrame *output);
 
 G_END_DECLS

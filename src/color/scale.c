@@ -10,7 +10,8 @@
 /* Entries of the table y -> L*, between which it is linear: error under 0.003 in L*. */
 #define TABLE 4096
 
-/* One direction of the resize: small sample i is the sum of count[i] samples from first[i] on, by weight. */
+/* One direction of the resize: small sample i is the sum of count[i] samples from first[i] on, by
+ * weight. */
 typedef struct {
     guint *first, *count, *offset;
     float *weight;
@@ -28,7 +29,8 @@ struct _MleuScaler {
     float *lightness;
 };
 
-/* An average over the area where samples shrink, linear interpolation between centres where they grow. */
+/* An average over the area where samples shrink, linear interpolation between centres where they
+ * grow. */
 static void filter_init(Filter *filter, guint in, guint out)
 {
     const double scale = (double)in / out;
@@ -36,7 +38,7 @@ static void filter_init(Filter *filter, guint in, guint out)
     filter->first = g_new(guint, out);
     filter->count = g_new(guint, out);
     filter->offset = g_new(guint, out);
-    filter->weight = g_new0(float, taps * out);
+    filter->weight = g_new0(float, taps *out);
     for (guint i = 0; i < out; i++) {
         const double begin = i * scale, end = (i + 1) * scale;
         filter->offset[i] = (guint)(i * taps);
@@ -66,7 +68,8 @@ static void filter_clear(Filter *filter)
     g_free(filter->weight);
 }
 
-/* CIE 1976 L* of a grey with the sRGB code value y: film and video are taken as they would be shown. */
+/* CIE 1976 L* of a grey with the sRGB code value y: film and video are taken as they would be
+ * shown. */
 static double lightness_of(double y)
 {
     const double linear = y <= 0.04045 ? y / 12.92 : pow((y + 0.055) / 1.055, 2.4);
@@ -74,8 +77,8 @@ static double lightness_of(double y)
     return 116 * f - 16;
 }
 
-MleuScaler *mleu_scaler_new(const MleuFormat *format, guint width, guint height, guint content_width,
-                            guint content_height, MleuPool *pool)
+MleuScaler *mleu_scaler_new(const MleuFormat *format, guint width, guint height,
+                            guint content_width, guint content_height, MleuPool *pool)
 {
     MleuScaler *scaler = g_new0(MleuScaler, 1);
     mleu_luma_init(&scaler->luma, format);
@@ -122,18 +125,21 @@ static void scale_row(const MleuScaler *scaler, guint y, float *out)
             sums[x] += weight * row[x];
     }
     for (guint x = 0; x < scaler->content_width; x++) {
-        const float *source = sums + horizontal->first[x], *weight = horizontal->weight + horizontal->offset[x];
+        const float *source = sums + horizontal->first[x],
+                    *weight = horizontal->weight + horizontal->offset[x];
         float sum = 0;
         for (guint k = 0; k < horizontal->count[x]; k++)
             sum += weight[k] * source[k];
-        const float value = CLAMP((sum - scaler->luma.black) * scaler->luma.scale, 0.0f, 1.0f) * TABLE;
+        const float value =
+            CLAMP((sum - scaler->luma.black) * scaler->luma.scale, 0.0f, 1.0f) * TABLE;
         const guint index = (guint)value;
         const float low = scaler->table[index], high = scaler->table[index + 1];
         out[x] = low + (high - low) * (value - (float)index);
     }
 }
 
-/* Index -left .. beyond count - 1, reflected into 0 .. count - 1 about the end samples, as often as it takes. */
+/* Index -left .. beyond count - 1, reflected into 0 .. count - 1 about the end samples, as often as
+ * it takes. */
 static guint reflect(gssize i, guint count)
 {
     const gssize period = count > 1 ? 2 * ((gssize)count - 1) : 1;
@@ -151,9 +157,11 @@ static void scale_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
         float *row = scaler->lightness + (gsize)(scaler->top + y) * scaler->width;
         scale_row(scaler, y, row + scaler->left);
         for (guint x = 0; x < scaler->left; x++)
-            row[x] = row[scaler->left + reflect((gssize)x - (gssize)scaler->left, scaler->content_width)];
+            row[x] = row[scaler->left +
+                         reflect((gssize)x - (gssize)scaler->left, scaler->content_width)];
         for (guint x = scaler->left + scaler->content_width; x < scaler->width; x++)
-            row[x] = row[scaler->left + reflect((gssize)x - (gssize)scaler->left, scaler->content_width)];
+            row[x] = row[scaler->left +
+                         reflect((gssize)x - (gssize)scaler->left, scaler->content_width)];
     }
 }
 
@@ -167,7 +175,8 @@ void mleu_scaler_run(MleuScaler *scaler, const MleuFrame *frame, float *lightnes
         if (inside >= 0 && inside < (gssize)scaler->content_height)
             continue;
         memcpy(lightness + (gsize)y * scaler->width,
-               lightness + (gsize)(scaler->top + reflect(inside, scaler->content_height)) * scaler->width,
+               lightness +
+                   (gsize)(scaler->top + reflect(inside, scaler->content_height)) * scaler->width,
                scaler->width * sizeof(float));
     }
 }

@@ -9,9 +9,9 @@ G_BEGIN_DECLS
 /**
  * MleuScaler: frames -> the network's input.
  *
- * Y' is averaged over the area of each small pixel (enlarged linearly where the frame is smaller), in its gamma-encoded
- * form, as pictures are resized in training; then converted to L*. The scaled picture lies in the middle of the input;
- * around it the picture is reflected.
+ * Y' is averaged over the area of each small pixel (enlarged linearly where the frame is smaller),
+ * in its gamma-encoded form, as pictures are resized in training; then converted to L*. The scaled
+ * picture lies in the middle of the input; around it the picture is reflected.
  *
  * Thread-safety: one thread at a time.
  */
@@ -22,8 +22,8 @@ typedef struct _MleuScaler MleuScaler;
  * @width: the network's input.
  * @content_width: the scaled picture within it.
  */
-MleuScaler *mleu_scaler_new(const MleuFormat *format, guint width, guint height, guint content_width,
-                            guint content_height, MleuPool *pool);
+MleuScaler *mleu_scaler_new(const MleuFormat *format, guint width, guint height,
+                            guint content_width, guint content_height, MleuPool *pool);
 void mleu_scaler_free(MleuScaler *scaler);
 
 /** @lightness: (out caller-allocates): height x width L*, 0..100. */

@@ -7,10 +7,10 @@
 G_BEGIN_DECLS
 
 /*
- * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c, __avx2). The C version is
- * the specification; float versions of other tiers may round differently and are each held to a bound against a
- * double-precision reference. Pictures are planar, rows without gaps. No kernel allocates, locks or keeps state: all
- * are thread-safe on disjoint outputs.
+ * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
+ * __avx2). The C version is the specification; float versions of other tiers may round differently
+ * and are each held to a bound against a double-precision reference. Pictures are planar, rows
+ * without gaps. No kernel allocates, locks or keeps state: all are thread-safe on disjoint outputs.
  */
 
 /**
@@ -40,25 +40,31 @@ typedef struct {
     float kr, kg, kb;
 } MleuChromaMatrix;
 
-#define MLEU_KERNEL_LIST(X)                                                                                            \
-    /* C[m x n] = A[m x k] B[k x n], rows of A, B, C lda, ldb, ldc apart. */                                           \
-    X(void, f32_gemm, (guint m, guint n, guint k, const float *a, gsize lda, const float *b, gsize ldb, float *c,      \
-                       gsize ldc))                                                                                     \
-    X(void, f32_dwconv, (const MleuDwconv *job))                                                                       \
-    /* x = activation(x + bias), n values in place. */                                                                 \
-    X(void, f32_bias_activation, (float *x, gsize n, float bias, MleuActivation activation))                           \
-    /* out = activation(a + b); out may be a or b. */                                                                  \
-    X(void, f32_add, (float *out, const float *a, const float *b, gsize n, MleuActivation activation))                 \
-    /* out = x * scale + offset; out may be x. */                                                                      \
-    X(void, f32_affine, (float *out, const float *x, gsize n, float scale, float offset))                              \
-    /* The annealed mean softmax(logits / temperature) . bins (Zhang et al. 2016, equation 5) of n pixels.             \
-       logits: classes rows, `step` apart; bins: classes x 2. NaN where a logit is not finite. */                      \
-    X(void, f32_annealed_mean, (float *a, float *b, gsize n, const float *logits, gsize step, guint classes,           \
-                                const float *bins, float temperature))                                                 \
-    /* Cb, Cr (-0.5 .. 0.5) of n pixels of luma y (0 .. 1) and colour a*, b*: of the colour that has this a*, b* and   \
-       this luma, its chroma lowered until R'G'B' lies in 0 .. 1 with the luma as it is. cb, cr may be a, b. */        \
-    X(void, f32_chroma, (float *cb, float *cr, const float *y, const float *a, const float *b, gsize n,                \
-                         const MleuChromaMatrix *matrix))
+#define MLEU_KERNEL_LIST(X)                                                                        \
+    /* C[m x n] = A[m x k] B[k x n], rows of A, B, C lda, ldb, ldc apart. */                       \
+    X(void, f32_gemm,                                                                              \
+      (guint m, guint n, guint k, const float *a, gsize lda, const float *b, gsize ldb, float *c,  \
+       gsize ldc))                                                                                 \
+    X(void, f32_dwconv, (const MleuDwconv *job))                                                   \
+    /* x = activation(x + bias), n values in place. */                                             \
+    X(void, f32_bias_activation, (float *x, gsize n, float bias, MleuActivation activation))       \
+    /* out = activation(a + b); out may be a or b. */                                              \
+    X(void, f32_add,                                                                               \
+      (float *out, const float *a, const float *b, gsize n, MleuActivation activation))            \
+    /* out = x * scale + offset; out may be x. */                                                  \
+    X(void, f32_affine, (float *out, const float *x, gsize n, float scale, float offset))          \
+    /* The annealed mean softmax(logits / temperature) . bins (Zhang et al. 2016, equation 5) of   \
+       n pixels. logits: classes rows, `step` apart; bins: classes x 2. NaN where a logit is not   \
+       finite. */                                                                                  \
+    X(void, f32_annealed_mean,                                                                     \
+      (float *a, float *b, gsize n, const float *logits, gsize step, guint classes,                \
+       const float *bins, float temperature))                                                      \
+    /* Cb, Cr (-0.5 .. 0.5) of n pixels of luma y (0 .. 1) and colour a*, b*: of the colour that   \
+       has this a*, b* and this luma, its chroma lowered until R'G'B' lies in 0 .. 1 with the      \
+       luma as it is. cb, cr may be a, b. */                                                       \
+    X(void, f32_chroma,                                                                            \
+      (float *cb, float *cr, const float *y, const float *a, const float *b, gsize n,              \
+       const MleuChromaMatrix *matrix))
 
 #define MLEU_KERNEL_MEMBER(type, name, arguments) type(*name) arguments;
 typedef struct {

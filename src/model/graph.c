@@ -27,20 +27,17 @@ static gboolean refuse(Reader *reader, MleuError code, const char *format, ...)
     char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     g_set_error(reader->error, MLEU_ERROR, (gint)code, "%s: %s%s: %s", reader->path,
-                reader->name != NULL ? "node " : "graph", reader->name != NULL ? reader->name : "", text);
+                reader->name != NULL ? "node " : "graph", reader->name != NULL ? reader->name : "",
+                text);
     g_free(text);
     return FALSE;
 }
 
 static const char *const op_names[] = {
-    [MLEU_OP_INPUT] = "input",
-    [MLEU_OP_AFFINE] = "affine",
-    [MLEU_OP_CONV2D] = "conv2d",
-    [MLEU_OP_CONV_TRANSPOSE2D] = "conv_transpose2d",
-    [MLEU_OP_ADD] = "add",
-    [MLEU_OP_CONCAT] = "concat",
-    [MLEU_OP_UPSAMPLE] = "upsample",
-    [MLEU_OP_MAXPOOL] = "maxpool",
+    [MLEU_OP_INPUT] = "input",       [MLEU_OP_AFFINE] = "affine",
+    [MLEU_OP_CONV2D] = "conv2d",     [MLEU_OP_CONV_TRANSPOSE2D] = "conv_transpose2d",
+    [MLEU_OP_ADD] = "add",           [MLEU_OP_CONCAT] = "concat",
+    [MLEU_OP_UPSAMPLE] = "upsample", [MLEU_OP_MAXPOOL] = "maxpool",
 };
 
 static const char *const activation_names[] = {
@@ -64,13 +61,15 @@ static const char *const op_fields[] = {
 
 static gboolean is_string(JsonNode *node)
 {
-    return node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING;
+    return node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
+           json_node_get_value_type(node) == G_TYPE_STRING;
 }
 
 static gboolean is_number(JsonNode *node)
 {
     return node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
-           (json_node_get_value_type(node) == G_TYPE_INT64 || json_node_get_value_type(node) == G_TYPE_DOUBLE);
+           (json_node_get_value_type(node) == G_TYPE_INT64 ||
+            json_node_get_value_type(node) == G_TYPE_DOUBLE);
 }
 
 static gboolean check_fields(Reader *reader, const char *allowed)
@@ -85,32 +84,38 @@ static gboolean check_fields(Reader *reader, const char *allowed)
         g_free(padded);
         if (!known)
             return refuse(reader, MLEU_ERROR_UNSUPPORTED,
-                          "unknown field \"%s\": the model needs a newer version of this library", key);
+                          "unknown field \"%s\": the model needs a newer version of this library",
+                          key);
     }
     return TRUE;
 }
 
 /* A whole number minimum..maximum; the default where the field is absent. */
-static gboolean read_whole(Reader *reader, const char *key, guint minimum, guint maximum, guint *value)
+static gboolean read_whole(Reader *reader, const char *key, guint minimum, guint maximum,
+                           guint *value)
 {
     JsonNode *node = json_object_get_member(reader->object, key);
     guint64 number;
     if (node == NULL)
         return TRUE;
     if (!mleu_json_whole(node, maximum, &number) || number < minimum)
-        return refuse(reader, MLEU_ERROR_FORMAT, "%s is not a whole number from %u to %u", key, minimum, maximum);
+        return refuse(reader, MLEU_ERROR_FORMAT, "%s is not a whole number from %u to %u", key,
+                      minimum, maximum);
     *value = (guint)number;
     return TRUE;
 }
 
 /* A number minimum..maximum; the default where the field is absent. */
-static gboolean read_number(Reader *reader, const char *key, double minimum, double maximum, double *value)
+static gboolean read_number(Reader *reader, const char *key, double minimum, double maximum,
+                            double *value)
 {
     JsonNode *node = json_object_get_member(reader->object, key);
     if (node == NULL)
         return TRUE;
-    if (!is_number(node) || !(json_node_get_double(node) >= minimum) || !(json_node_get_double(node) <= maximum))
-        return refuse(reader, MLEU_ERROR_FORMAT, "%s is not a number from %g to %g", key, minimum, maximum);
+    if (!is_number(node) || !(json_node_get_double(node) >= minimum) ||
+        !(json_node_get_double(node) <= maximum))
+        return refuse(reader, MLEU_ERROR_FORMAT, "%s is not a number from %g to %g", key, minimum,
+                      maximum);
     *value = json_node_get_double(node);
     return TRUE;
 }
@@ -126,7 +131,8 @@ static gboolean read_padding(Reader *reader, MleuNode *node)
     for (guint i = 0; i < 4; i++) {
         guint64 pad;
         if (!mleu_json_whole(json_array_get_element(json_node_get_array(member), i), 64, &pad))
-            return refuse(reader, MLEU_ERROR_FORMAT, "padding is not four whole numbers from 0 to 64");
+            return refuse(reader, MLEU_ERROR_FORMAT,
+                          "padding is not four whole numbers from 0 to 64");
         *sides[i] = (guint)pad;
     }
     return TRUE;
@@ -162,8 +168,8 @@ static float *take_tensor(Reader *reader, const char *key, const MleuTensor **fo
     }
     float *values = g_try_new(float, tensor->count);
     if (values == NULL) {
-        refuse(reader, MLEU_ERROR_NO_MEMORY, "tensor %s: no memory for %" G_GSIZE_FORMAT " weights", name,
-               tensor->count);
+        refuse(reader, MLEU_ERROR_NO_MEMORY, "tensor %s: no memory for %" G_GSIZE_FORMAT " weights",
+               name, tensor->count);
         return NULL;
     }
     mleu_tensor_to_float(tensor, values);
@@ -175,8 +181,9 @@ static float *take_tensor(Reader *reader, const char *key, const MleuTensor **fo
         g_free(scale_name);
         if (scale == NULL || scale->dtype != MLEU_DTYPE_F32 || scale->rank != 1 ||
             scale->count != tensor->shape[0]) {
-            refuse(reader, MLEU_ERROR_FORMAT, "tensor %s is I8 and has no F32 tensor %s.scale of %" G_GSIZE_FORMAT
-                   " values", name, name, tensor->shape[0]);
+            refuse(reader, MLEU_ERROR_FORMAT,
+                   "tensor %s is I8 and has no F32 tensor %s.scale of %" G_GSIZE_FORMAT " values",
+                   name, name, tensor->shape[0]);
             g_free(values);
             return NULL;
         }
@@ -190,7 +197,8 @@ static float *take_tensor(Reader *reader, const char *key, const MleuTensor **fo
     }
     for (gsize i = 0; i < tensor->count; i++) {
         if (!isfinite(values[i])) {
-            refuse(reader, MLEU_ERROR_FORMAT, "tensor %s: value %" G_GSIZE_FORMAT " is not finite", name, i);
+            refuse(reader, MLEU_ERROR_FORMAT, "tensor %s: value %" G_GSIZE_FORMAT " is not finite",
+                   name, i);
             g_free(values);
             return NULL;
         }
@@ -205,7 +213,8 @@ static float *take_vector(Reader *reader, const char *key, guint channels)
     const MleuTensor *tensor;
     float *values = take_tensor(reader, key, &tensor);
     if (values != NULL && (tensor->rank != 1 || tensor->count != channels)) {
-        refuse(reader, MLEU_ERROR_FORMAT, "%s: tensor %s is not of shape [%u]", key, tensor->name, channels);
+        refuse(reader, MLEU_ERROR_FORMAT, "%s: tensor %s is not of shape [%u]", key, tensor->name,
+               channels);
         g_clear_pointer(&values, g_free);
     }
     return values;
@@ -216,8 +225,8 @@ static gboolean read_convolution(Reader *reader, MleuNode *node, guint in_channe
     const gboolean transposed = node->op == MLEU_OP_CONV_TRANSPOSE2D;
     if (!read_whole(reader, "stride", 1, 8, &node->stride) ||
         !read_whole(reader, "dilation", 1, 32, &node->dilation) ||
-        !read_whole(reader, "groups", 1, MLEU_CHANNELS_MAX, &node->groups) || !read_padding(reader, node) ||
-        !read_activation(reader, node))
+        !read_whole(reader, "groups", 1, MLEU_CHANNELS_MAX, &node->groups) ||
+        !read_padding(reader, node) || !read_activation(reader, node))
         return FALSE;
 
     const MleuTensor *tensor;
@@ -228,13 +237,15 @@ static gboolean read_convolution(Reader *reader, MleuNode *node, guint in_channe
     const gsize in = transposed ? tensor->shape[0] : tensor->shape[1];
     if (tensor->rank != 4 || out > MLEU_CHANNELS_MAX || tensor->shape[2] > MLEU_KERNEL_MAX ||
         tensor->shape[3] > MLEU_KERNEL_MAX)
-        return refuse(reader, MLEU_ERROR_UNSUPPORTED,
-                      "weight %s: needs rank 4, at most %d channels and a kernel of at most %d x %d", tensor->name,
-                      MLEU_CHANNELS_MAX, MLEU_KERNEL_MAX, MLEU_KERNEL_MAX);
-    if (in_channels % node->groups != 0 || out % node->groups != 0 || in != in_channels / node->groups)
+        return refuse(
+            reader, MLEU_ERROR_UNSUPPORTED,
+            "weight %s: needs rank 4, at most %d channels and a kernel of at most %d x %d",
+            tensor->name, MLEU_CHANNELS_MAX, MLEU_KERNEL_MAX, MLEU_KERNEL_MAX);
+    if (in_channels % node->groups != 0 || out % node->groups != 0 ||
+        in != in_channels / node->groups)
         return refuse(reader, MLEU_ERROR_FORMAT,
-                      "weight %s does not fit an input of %u channels in %u groups", tensor->name, in_channels,
-                      node->groups);
+                      "weight %s does not fit an input of %u channels in %u groups", tensor->name,
+                      in_channels, node->groups);
     node->channels = (guint)out;
     node->kernel_h = (guint)tensor->shape[2];
     node->kernel_w = (guint)tensor->shape[3];
@@ -273,14 +284,17 @@ static gboolean read_inputs(Reader *reader, MleuNode *node)
     const guint least = node->op == MLEU_OP_ADD || node->op == MLEU_OP_CONCAT ? 2 : 1;
     const guint most = node->op == MLEU_OP_CONCAT ? MLEU_INPUTS_MAX : least;
     if (count < least || count > most)
-        return refuse(reader, MLEU_ERROR_FORMAT, "%s takes %u to %u inputs, not %u", op_names[node->op], least, most,
-                      count);
+        return refuse(reader, MLEU_ERROR_FORMAT, "%s takes %u to %u inputs, not %u",
+                      op_names[node->op], least, most, count);
     for (guint i = 0; i < count; i++) {
         JsonNode *name = json_array_get_element(names, i);
         const guint index =
-            is_string(name) ? GPOINTER_TO_UINT(g_hash_table_lookup(reader->nodes, json_node_get_string(name))) : 0;
+            is_string(name)
+                ? GPOINTER_TO_UINT(g_hash_table_lookup(reader->nodes, json_node_get_string(name)))
+                : 0;
         if (index == 0)
-            return refuse(reader, MLEU_ERROR_FORMAT, "input %u is not the name of an earlier node", i);
+            return refuse(reader, MLEU_ERROR_FORMAT, "input %u is not the name of an earlier node",
+                          i);
         node->inputs[i] = index - 1;
     }
     node->n_inputs = count;
@@ -291,7 +305,8 @@ static gboolean read_node(Reader *reader, MleuNode *node)
 {
     JsonNode *op = json_object_get_member(reader->object, "op");
     guint kind = 0;
-    while (kind < G_N_ELEMENTS(op_names) && !(is_string(op) && strcmp(json_node_get_string(op), op_names[kind]) == 0))
+    while (kind < G_N_ELEMENTS(op_names) &&
+           !(is_string(op) && strcmp(json_node_get_string(op), op_names[kind]) == 0))
         kind++;
     if (kind == G_N_ELEMENTS(op_names))
         return refuse(reader, MLEU_ERROR_UNSUPPORTED,
@@ -311,7 +326,8 @@ static gboolean read_node(Reader *reader, MleuNode *node)
     node->channels = in;
     switch (node->op) {
     case MLEU_OP_INPUT:
-        return reader->graph->n_nodes == 0 || refuse(reader, MLEU_ERROR_FORMAT, "only the first node is an input");
+        return reader->graph->n_nodes == 0 ||
+               refuse(reader, MLEU_ERROR_FORMAT, "only the first node is an input");
     case MLEU_OP_AFFINE:
         node->scale = read_affine_field(reader, "scale", in);
         if (node->scale == NULL)
@@ -352,7 +368,8 @@ static gboolean read_nodes(Reader *reader, JsonNode *member)
     JsonArray *array = json_node_get_array(member);
     const guint count = json_array_get_length(array);
     if (count < 2 || count > MLEU_NODES_MAX)
-        return refuse(reader, MLEU_ERROR_UNSUPPORTED, "%u nodes; from 2 to %d can be run", count, MLEU_NODES_MAX);
+        return refuse(reader, MLEU_ERROR_UNSUPPORTED, "%u nodes; from 2 to %d can be run", count,
+                      MLEU_NODES_MAX);
     graph->nodes = g_new0(MleuNode, count);
     for (guint i = 0; i < count; i++) {
         JsonNode *element = json_array_get_element(array, i);
@@ -407,21 +424,25 @@ static gboolean read_head(Reader *reader, JsonNode *member)
         if (graph->bins == NULL)
             return FALSE;
         if (bins->rank != 2 || bins->shape[0] != last->channels || bins->shape[1] != 2)
-            return refuse(reader, MLEU_ERROR_FORMAT, "tensor %s is not of shape [%u, 2]", bins->name, last->channels);
+            return refuse(reader, MLEU_ERROR_FORMAT, "tensor %s is not of shape [%u, 2]",
+                          bins->name, last->channels);
         graph->classes = last->channels;
         return TRUE;
     }
     if (strcmp(kind, "regression") == 0) {
         graph->head = MLEU_HEAD_REGRESSION;
         if (last->channels != 2)
-            return refuse(reader, MLEU_ERROR_FORMAT, "a regression head needs 2 channels, not %u", last->channels);
+            return refuse(reader, MLEU_ERROR_FORMAT, "a regression head needs 2 channels, not %u",
+                          last->channels);
         return check_fields(reader, " type input saturation scale ") &&
                read_number(reader, "scale", 1e-3, 1e3, &graph->head_scale);
     }
-    return refuse(reader, MLEU_ERROR_UNSUPPORTED, "its type \"%s\" is neither classes nor regression", kind);
+    return refuse(reader, MLEU_ERROR_UNSUPPORTED,
+                  "its type \"%s\" is neither classes nor regression", kind);
 }
 
-/* Every node but the last is somebody's input, and every tensor is used: anything else is a mistake of the exporter. */
+/* Every node but the last is somebody's input, and every tensor is used: anything else is a mistake
+ * of the exporter. */
 static gboolean check_leftovers(Reader *reader)
 {
     const MleuGraph *graph = reader->graph;
@@ -443,7 +464,8 @@ static gboolean check_leftovers(Reader *reader)
     return TRUE;
 }
 
-/* Sizes are checked at one input of the smallest kind, so that a file that could never run is refused at once. */
+/* Sizes are checked at one input of the smallest kind, so that a file that could never run is
+ * refused at once. */
 static gboolean check_sizes(Reader *reader)
 {
     const MleuGraph *graph = reader->graph;
@@ -454,12 +476,14 @@ static gboolean check_sizes(Reader *reader)
         guint h = graph->stride, w = graph->stride;
         reader->name = node->name;
         if (node->n_inputs > 0)
-            good = mleu_node_output_size(node, side[node->inputs[0]], side[node->inputs[0]], &h, &w);
+            good =
+                mleu_node_output_size(node, side[node->inputs[0]], side[node->inputs[0]], &h, &w);
         for (guint j = 1; j < node->n_inputs; j++)
             good = good && side[node->inputs[j]] == side[node->inputs[0]];
         if (!good || h != w)
-            good = refuse(reader, MLEU_ERROR_FORMAT, "its inputs' sizes do not fit at an input of %u x %u",
-                          graph->stride, graph->stride);
+            good = refuse(reader, MLEU_ERROR_FORMAT,
+                          "its inputs' sizes do not fit at an input of %u x %u", graph->stride,
+                          graph->stride);
         side[i] = h;
     }
     g_free(side);
@@ -471,7 +495,8 @@ MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError 
     const char *format = mleu_safetensors_metadata(file, "mleu.format");
     const char *text = mleu_safetensors_metadata(file, "mleu.graph");
     if (format == NULL || text == NULL) {
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: no mleu.%s in the metadata: not an MLEU model", path,
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
+                    "%s: no mleu.%s in the metadata: not an MLEU model", path,
                     format == NULL ? "format" : "graph");
         return NULL;
     }
@@ -526,20 +551,24 @@ void mleu_graph_free(MleuGraph *graph)
 }
 
 /* One side of a convolution's output; 0 where the input is too small. */
-static guint convolved(guint in, guint before, guint after, guint kernel, guint stride, guint dilation)
+static guint convolved(guint in, guint before, guint after, guint kernel, guint stride,
+                       guint dilation)
 {
     const guint padded = in + before + after, span = dilation * (kernel - 1) + 1;
     return padded < span ? 0 : (padded - span) / stride + 1;
 }
 
-gboolean mleu_node_output_size(const MleuNode *node, guint in_h, guint in_w, guint *out_h, guint *out_w)
+gboolean mleu_node_output_size(const MleuNode *node, guint in_h, guint in_w, guint *out_h,
+                               guint *out_w)
 {
     guint h = in_h, w = in_w;
     switch (node->op) {
     case MLEU_OP_CONV2D:
     case MLEU_OP_MAXPOOL:
-        h = convolved(in_h, node->pad_top, node->pad_bottom, node->kernel_h, node->stride, node->dilation);
-        w = convolved(in_w, node->pad_left, node->pad_right, node->kernel_w, node->stride, node->dilation);
+        h = convolved(in_h, node->pad_top, node->pad_bottom, node->kernel_h, node->stride,
+                      node->dilation);
+        w = convolved(in_w, node->pad_left, node->pad_right, node->kernel_w, node->stride,
+                      node->dilation);
         break;
     case MLEU_OP_CONV_TRANSPOSE2D:
         h = (in_h - 1) * node->stride + node->kernel_h;

@@ -7,7 +7,8 @@
 
 G_BEGIN_DECLS
 
-/** Largest number of nodes, of inputs to one, of channels of one, and of a convolution's kernel side. */
+/** Largest number of nodes, of inputs to one, of channels of one, and of a convolution's kernel
+ * side. */
 #define MLEU_NODES_MAX 2048
 #define MLEU_INPUTS_MAX 8
 #define MLEU_CHANNELS_MAX 8192
@@ -36,7 +37,8 @@ typedef enum {
  * @inputs: indices of earlier nodes.
  * @channels: channels of its output.
  * @pad_top: zero padding, and so on; for a transposed convolution what is cropped.
- * @weight: float32, in the file's order: [out, in / groups, kh, kw], transposed [in, out, kh, kw]. Owned by the graph.
+ * @weight: float32, in the file's order: [out, in / groups, kh, kw], transposed [in, out, kh, kw].
+ * Owned by the graph.
  * @bias: @channels values; zeros where the file has none.
  * @scale: affine: @channels values; likewise @offset.
  */
@@ -58,7 +60,8 @@ typedef struct {
 } MleuNode;
 
 /**
- * MleuGraph: a network, its shapes checked and its weights in float32. The last node is the head's input.
+ * MleuGraph: a network, its shapes checked and its weights in float32. The last node is the head's
+ * input.
  * @bins: classes x 2: a*, b* of each class; %NULL for regression.
  * @head_scale: regression: factor on the two channels.
  */
@@ -74,7 +77,8 @@ typedef struct {
     double saturation;
 } MleuGraph;
 
-/** Errors: %MLEU_ERROR_FORMAT, %MLEU_ERROR_UNSUPPORTED, %MLEU_ERROR_NO_MEMORY. @path is for their messages. */
+/** Errors: %MLEU_ERROR_FORMAT, %MLEU_ERROR_UNSUPPORTED, %MLEU_ERROR_NO_MEMORY. @path is for their
+ * messages. */
 MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError **error);
 void mleu_graph_free(MleuGraph *graph);
 
@@ -83,7 +87,8 @@ void mleu_graph_free(MleuGraph *graph);
  *
  * Returns: %FALSE where the input is smaller than the kernel needs.
  */
-gboolean mleu_node_output_size(const MleuNode *node, guint in_h, guint in_w, guint *out_h, guint *out_w);
+gboolean mleu_node_output_size(const MleuNode *node, guint in_h, guint in_w, guint *out_h,
+                               guint *out_w);
 
 /** The graph of a model, for the planner. */
 const MleuGraph *mleu_model_get_graph(const MleuModel *model);

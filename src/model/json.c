@@ -27,14 +27,15 @@ gboolean mleu_json_check(const char *text, gsize length, const char *what, GErro
         case '{':
         case '[':
             if (depth == DEPTH_MAX) {
-                g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: JSON nested deeper than %d", what,
-                            DEPTH_MAX);
+                g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: JSON nested deeper than %d",
+                            what, DEPTH_MAX);
                 good = FALSE;
                 break;
             }
             is_object[depth] = text[at] == '{';
-            names[depth] =
-                is_object[depth] ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) : NULL;
+            names[depth] = is_object[depth]
+                               ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)
+                               : NULL;
             expect_name = is_object[depth];
             depth++;
             break;
@@ -52,11 +53,13 @@ gboolean mleu_json_check(const char *text, gsize length, const char *what, GErro
         case '"': {
             const gsize end = string_end(text, length, at + 1);
             if (expect_name && depth > 0 && names[depth - 1] != NULL) {
-                /* An escaped spelling of the same name would slip through: escapes are refused in names. */
+                /* An escaped spelling of the same name would slip through: escapes are refused in
+                 * names. */
                 char *name = g_strndup(text + at + 1, end - at - 1);
                 if (strchr(name, '\\') != NULL) {
                     g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                                "%s: the name \"%s\" has an escape, which model files do not use", what, name);
+                                "%s: the name \"%s\" has an escape, which model files do not use",
+                                what, name);
                     g_free(name);
                     good = FALSE;
                 } else if (!g_hash_table_contains(names[depth - 1], name)) {
@@ -89,7 +92,8 @@ JsonNode *mleu_json_parse(const char *text, gsize length, const char *what, GErr
     JsonParser *parser = json_parser_new_immutable();
     GError *parse_error = NULL;
     JsonNode *root = NULL;
-    if (length > G_MAXSSIZE || !json_parser_load_from_data(parser, text, (gssize)length, &parse_error)) {
+    if (length > G_MAXSSIZE ||
+        !json_parser_load_from_data(parser, text, (gssize)length, &parse_error)) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: not valid JSON: %s", what,
                     parse_error != NULL ? parse_error->message : "too long");
     } else {
@@ -106,7 +110,8 @@ JsonNode *mleu_json_parse(const char *text, gsize length, const char *what, GErr
 
 gboolean mleu_json_whole(JsonNode *node, guint64 max, guint64 *value)
 {
-    if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64)
+    if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) ||
+        json_node_get_value_type(node) != G_TYPE_INT64)
         return FALSE;
     const gint64 number = json_node_get_int(node);
     if (number < 0 || (guint64)number > max)

@@ -24,7 +24,8 @@ MleuModel *mleu_model_load(const char *path, GError **error)
     MleuModel *model = NULL;
     MleuGraph *graph = NULL;
     if (name == NULL)
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: no mleu.name in the metadata: not an MLEU model", path);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
+                    "%s: no mleu.name in the metadata: not an MLEU model", path);
     else
         graph = mleu_graph_new(file, path, error);
     if (graph != NULL) {
@@ -130,8 +131,10 @@ guint64 mleu_model_get_macs(const MleuModel *model, guint width, guint height)
             continue;
         /* A transposed convolution spends its operations on input pixels. */
         const guint in = node->inputs[0];
-        const guint64 pixels = node->op == MLEU_OP_CONV2D ? (guint64)h[i] * w[i] : (guint64)h[in] * w[in];
-        macs += pixels * node->channels * (graph->nodes[in].channels / node->groups) * node->kernel_h * node->kernel_w;
+        const guint64 pixels =
+            node->op == MLEU_OP_CONV2D ? (guint64)h[i] * w[i] : (guint64)h[in] * w[in];
+        macs += pixels * node->channels * (graph->nodes[in].channels / node->groups) *
+                node->kernel_h * node->kernel_w;
     }
     g_free(h);
     g_free(w);

@@ -48,7 +48,8 @@ void mleu_safetensors_free(MleuSafetensors *file)
     g_free(file);
 }
 
-/* Maps a regular file: opening a FIFO would wait for a writer, a directory gives no readable message. */
+/* Maps a regular file: opening a FIFO would wait for a writer, a directory gives no readable
+ * message. */
 static GMappedFile *map_file(const char *path, GError **error)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -69,7 +70,8 @@ static GMappedFile *map_file(const char *path, GError **error)
     } else if (!S_ISREG(info.st_mode)) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_READ, "%s: is not a regular file", path);
     } else if (info.st_size == 0) {
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: the file is empty; fetch it again", path);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: the file is empty; fetch it again",
+                    path);
     } else if ((guint64)info.st_size > MLEU_FILE_MAX) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED,
                     "%s: %" G_GUINT64_FORMAT " bytes; a model has at most %" G_GUINT64_FORMAT, path,
@@ -92,7 +94,8 @@ static gboolean read_entry(const char *path, const char *name, JsonNode *node, M
                            guint64 *begin, guint64 *end, GError **error)
 {
     if (!JSON_NODE_HOLDS_OBJECT(node)) {
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: tensor %s: not an object", path, name);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: tensor %s: not an object", path,
+                    name);
         return FALSE;
     }
     JsonObject *entry = json_node_get_object(node);
@@ -103,7 +106,8 @@ static gboolean read_entry(const char *path, const char *name, JsonNode *node, M
         !JSON_NODE_HOLDS_VALUE(dtype) || json_node_get_value_type(dtype) != G_TYPE_STRING ||
         !JSON_NODE_HOLDS_ARRAY(shape) || !JSON_NODE_HOLDS_ARRAY(offsets)) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                    "%s: tensor %s: needs dtype, shape and data_offsets, and nothing else", path, name);
+                    "%s: tensor %s: needs dtype, shape and data_offsets, and nothing else", path,
+                    name);
         return FALSE;
     }
 
@@ -122,21 +126,23 @@ static gboolean read_entry(const char *path, const char *name, JsonNode *node, M
     tensor->rank = json_array_get_length(sizes);
     tensor->count = 1;
     if (tensor->rank > 4) {
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED, "%s: tensor %s: rank %u; at most 4", path,
-                    name, tensor->rank);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED, "%s: tensor %s: rank %u; at most 4",
+                    path, name, tensor->rank);
         return FALSE;
     }
     for (guint d = 0; d < 4; d++) {
         guint64 size = 1;
-        if (d < tensor->rank && (!mleu_json_whole(json_array_get_element(sizes, d), MLEU_FILE_MAX, &size) ||
-                                 size == 0)) {
-            g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: tensor %s: size %u of its shape is bad",
-                        path, name, d);
+        if (d < tensor->rank &&
+            (!mleu_json_whole(json_array_get_element(sizes, d), MLEU_FILE_MAX, &size) ||
+             size == 0)) {
+            g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
+                        "%s: tensor %s: size %u of its shape is bad", path, name, d);
             return FALSE;
         }
         tensor->shape[d] = (gsize)size;
         if (!g_size_checked_mul(&tensor->count, tensor->count, (gsize)size)) {
-            g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: tensor %s: its shape overflows", path, name);
+            g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: tensor %s: its shape overflows",
+                        path, name);
             return FALSE;
         }
     }
@@ -146,12 +152,15 @@ static gboolean read_entry(const char *path, const char *name, JsonNode *node, M
     if (json_array_get_length(range) != 2 ||
         !mleu_json_whole(json_array_get_element(range, 0), MLEU_FILE_MAX, begin) ||
         !mleu_json_whole(json_array_get_element(range, 1), MLEU_FILE_MAX, end) || *begin > *end) {
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: tensor %s: bad data_offsets", path, name);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: tensor %s: bad data_offsets", path,
+                    name);
         return FALSE;
     }
-    if (!g_size_checked_mul(&bytes, tensor->count, dtypes[tensor->dtype].size) || *end - *begin != bytes) {
+    if (!g_size_checked_mul(&bytes, tensor->count, dtypes[tensor->dtype].size) ||
+        *end - *begin != bytes) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                    "%s: tensor %s: its offsets hold %" G_GUINT64_FORMAT " bytes, its shape needs %" G_GSIZE_FORMAT,
+                    "%s: tensor %s: its offsets hold %" G_GUINT64_FORMAT
+                    " bytes, its shape needs %" G_GSIZE_FORMAT,
                     path, name, *end - *begin, bytes);
         return FALSE;
     }
@@ -166,8 +175,8 @@ static gint by_offset(gconstpointer a, gconstpointer b)
     return (x > y) - (x < y);
 }
 
-static gboolean read_tensors(MleuSafetensors *file, const char *path, const guint8 *data, gsize size,
-                             GError **error)
+static gboolean read_tensors(MleuSafetensors *file, const char *path, const guint8 *data,
+                             gsize size, GError **error)
 {
     JsonObject *object = json_node_get_object(file->header);
     JsonObjectIter iter;
@@ -175,7 +184,8 @@ static gboolean read_tensors(MleuSafetensors *file, const char *path, const guin
     JsonNode *node;
 
     if (json_object_get_size(object) > TENSORS_MAX + 1) {
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED, "%s: more than %d tensors", path, TENSORS_MAX);
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED, "%s: more than %d tensors", path,
+                    TENSORS_MAX);
         return FALSE;
     }
     json_object_iter_init(&iter, object);
@@ -188,8 +198,9 @@ static gboolean read_tensors(MleuSafetensors *file, const char *path, const guin
             return FALSE;
         if (end > size) {
             g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                        "%s: tensor %s lies behind the end of the file: the file is truncated; fetch it again", path,
-                        name);
+                        "%s: tensor %s lies behind the end of the file: the file is truncated; "
+                        "fetch it again",
+                        path, name);
             g_free(tensor.name);
             return FALSE;
         }
@@ -202,9 +213,10 @@ static gboolean read_tensors(MleuSafetensors *file, const char *path, const guin
     for (guint i = 0; i < file->tensors->len; i++) {
         MleuTensor *tensor = &g_array_index(file->tensors, MleuTensor, i);
         if (tensor->data != expected) {
-            g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                        "%s: tensor %s does not follow the one before it: data_offsets must be contiguous", path,
-                        tensor->name);
+            g_set_error(
+                error, MLEU_ERROR, MLEU_ERROR_FORMAT,
+                "%s: tensor %s does not follow the one before it: data_offsets must be contiguous",
+                path, tensor->name);
             return FALSE;
         }
         expected += tensor->count * dtypes[tensor->dtype].size;
@@ -234,15 +246,16 @@ static gboolean read_metadata(MleuSafetensors *file, const char *path, GError **
     json_object_iter_init(&iter, file->metadata);
     while (json_object_iter_next(&iter, &key, &value)) {
         if (!JSON_NODE_HOLDS_VALUE(value) || json_node_get_value_type(value) != G_TYPE_STRING) {
-            g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: metadata %s: not a string", path, key);
+            g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s: metadata %s: not a string", path,
+                        key);
             return FALSE;
         }
     }
     return TRUE;
 }
 
-static gboolean check_digest(const MleuSafetensors *file, const char *path, const guint8 *data, gsize size,
-                             GError **error)
+static gboolean check_digest(const MleuSafetensors *file, const char *path, const guint8 *data,
+                             gsize size, GError **error)
 {
     const char *expected = mleu_safetensors_metadata(file, "mleu.sha256");
     if (expected == NULL) {
@@ -254,7 +267,8 @@ static gboolean check_digest(const MleuSafetensors *file, const char *path, cons
     const gboolean good = g_strcmp0(actual, expected) == 0;
     if (!good)
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                    "%s: the weights do not have the SHA-256 that the header states: the file is damaged; fetch it "
+                    "%s: the weights do not have the SHA-256 that the header states: the file is "
+                    "damaged; fetch it "
                     "again",
                     path);
     g_free(actual);
@@ -277,14 +291,16 @@ MleuSafetensors *mleu_safetensors_open(const char *path, GError **error)
     guint64 header = 0;
     if (size < 8) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                    "%s: %" G_GSIZE_FORMAT " bytes: too short for a model; fetch it again", path, size);
+                    "%s: %" G_GSIZE_FORMAT " bytes: too short for a model; fetch it again", path,
+                    size);
         goto fail;
     }
     for (int i = 7; i >= 0; i--)
         header = header << 8 | bytes[i];
     if (header > MLEU_HEADER_MAX) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                    "%s: not a safetensors file, or its header is larger than %u bytes", path, MLEU_HEADER_MAX);
+                    "%s: not a safetensors file, or its header is larger than %u bytes", path,
+                    MLEU_HEADER_MAX);
         goto fail;
     }
     if (header > size - 8) {

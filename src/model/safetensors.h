@@ -31,14 +31,15 @@ typedef struct {
 } MleuTensor;
 
 /**
- * MleuSafetensors: a model file, mapped and checked: header size, JSON, dtypes, shapes, offsets that are contiguous and
- * cover the data, the SHA-256 of the data.
+ * MleuSafetensors: a model file, mapped and checked: header size, JSON, dtypes, shapes, offsets
+ * that are contiguous and cover the data, the SHA-256 of the data.
  *
  * Thread-safety: immutable.
  */
 typedef struct _MleuSafetensors MleuSafetensors;
 
-/** Errors: as mleu_model_load(). Returns: (transfer full): to be freed with mleu_safetensors_free(). */
+/** Errors: as mleu_model_load(). Returns: (transfer full): to be freed with
+ * mleu_safetensors_free(). */
 MleuSafetensors *mleu_safetensors_open(const char *path, GError **error);
 void mleu_safetensors_free(MleuSafetensors *file);
 

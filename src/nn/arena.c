@@ -21,7 +21,8 @@ gsize mleu_arena_floats(const MleuValue *value)
     return (gsize)value->channels * value->h * value->w;
 }
 
-/* Sends outputs into the concatenation that reads them. A later concatenation may itself lie in another. */
+/* Sends outputs into the concatenation that reads them. A later concatenation may itself lie in
+ * another. */
 static void merge_concats(const MleuGraph *graph, const MleuValue *values, Life *lives)
 {
     for (guint i = 0; i < graph->n_nodes; i++) {
@@ -38,7 +39,8 @@ static void merge_concats(const MleuGraph *graph, const MleuValue *values, Life 
             within += mleu_arena_floats(&values[input]);
         }
     }
-    /* From the last node back: an owner is later than what it owns, so its own owner is final already. */
+    /* From the last node back: an owner is later than what it owns, so its own owner is final
+     * already. */
     for (guint i = graph->n_nodes; i-- > 0;) {
         Life *life = &lives[i];
         if (life->owner != i) {
@@ -85,7 +87,8 @@ static gsize first_fit(const MleuGraph *graph, const Life *lives, const Life *li
     return offset;
 }
 
-gboolean mleu_arena_place(const MleuGraph *graph, const MleuValue *values, MleuPlacement *places, gsize *floats)
+gboolean mleu_arena_place(const MleuGraph *graph, const MleuValue *values, MleuPlacement *places,
+                          gsize *floats)
 {
     Life *lives = g_new0(Life, graph->n_nodes);
     gboolean good = TRUE;
@@ -94,7 +97,8 @@ gboolean mleu_arena_place(const MleuGraph *graph, const MleuValue *values, MleuP
         gsize size;
         lives[i].owner = i;
         lives[i].birth = G_MAXUINT;
-        good = good && g_size_checked_mul(&size, (gsize)values[i].h * values[i].w, values[i].channels) &&
+        good = good &&
+               g_size_checked_mul(&size, (gsize)values[i].h * values[i].w, values[i].channels) &&
                size <= G_MAXSIZE / 8 / graph->n_nodes;
         lives[i].size = good ? (size + LINE - 1) / LINE * LINE : 0;
     }
@@ -119,7 +123,8 @@ float *mleu_arena_allocate_floats(gsize floats)
 {
     void *memory = NULL;
     gsize bytes;
-    if (!g_size_checked_mul(&bytes, floats, sizeof(float)) || posix_memalign(&memory, 64, MAX(bytes, 64)) != 0)
+    if (!g_size_checked_mul(&bytes, floats, sizeof(float)) ||
+        posix_memalign(&memory, 64, MAX(bytes, 64)) != 0)
         return NULL;
     memset(memory, 0, bytes);
     return memory;

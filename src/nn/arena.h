@@ -11,19 +11,22 @@ typedef struct {
 } MleuPlacement;
 
 /**
- * mleu_arena_place: gives every node's output a place in one arena, outputs that are never alive together sharing
- * memory. What a concatenation reads is written straight into it where that is possible: planar channels make each
- * input a contiguous slice. The graph's input keeps its memory to the end, since the caller fills and reads it.
+ * mleu_arena_place: gives every node's output a place in one arena, outputs that are never alive
+ * together sharing memory. What a concatenation reads is written straight into it where that is
+ * possible: planar channels make each input a contiguous slice. The graph's input keeps its memory
+ * to the end, since the caller fills and reads it.
  * @floats: (out): size of the arena.
  *
  * Returns: %FALSE where the size overflows.
  */
-gboolean mleu_arena_place(const MleuGraph *graph, const MleuValue *values, MleuPlacement *places, gsize *floats);
+gboolean mleu_arena_place(const MleuGraph *graph, const MleuValue *values, MleuPlacement *places,
+                          gsize *floats);
 
 /** Floats of one value. */
 gsize mleu_arena_floats(const MleuValue *value);
 
-/** Zeroed memory aligned to 64 bytes; %NULL where there is none. Freed by mleu_arena_free_floats(). */
+/** Zeroed memory aligned to 64 bytes; %NULL where there is none. Freed by mleu_arena_free_floats().
+ */
 float *mleu_arena_allocate_floats(gsize floats);
 void mleu_arena_free_floats(float *memory);
 

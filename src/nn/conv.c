@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * conv2d. Depthwise: own kernel, a channel a task. 1x1: one matrix product. Everything else: im2col, a few output rows
- * at a time so that the unfolded columns stay in the second-level cache, and a matrix product for each.
+ * conv2d. Depthwise: own kernel, a channel a task. 1x1: one matrix product. Everything else:
+ * im2col, a few output rows at a time so that the unfolded columns stay in the second-level cache,
+ * and a matrix product for each.
  */
 #include <string.h>
 
 #include "nn/step.h"
 
-/* Unfolded columns of one task, in floats: half a megabyte, the second-level cache of a small core. */
+/* Unfolded columns of one task, in floats: half a megabyte, the second-level cache of a small core.
+ */
 #define COLUMNS_FLOATS (128 * 1024)
 
 static gboolean is_depthwise(const MleuStep *step)
@@ -62,16 +64,20 @@ static void depthwise(const MleuStep *step, guint channel)
     step->context->kernels->f32_dwconv(&job);
 }
 
-/* One row of the unfolded matrix: tap (ky, kx) of one input channel, for output rows [row, row + rows). */
-static void unfold(const MleuStep *step, const float *plane, guint ky, guint kx, guint row, guint rows, float *out)
+/* One row of the unfolded matrix: tap (ky, kx) of one input channel, for output rows [row, row +
+ * rows). */
+static void unfold(const MleuStep *step, const float *plane, guint ky, guint kx, guint row,
+                   guint rows, float *out)
 {
     const MleuNode *node = step->node;
-    const gssize in_h = (gssize)step->in[0].h, in_w = (gssize)step->in[0].w, out_w = (gssize)step->out.w;
+    const gssize in_h = (gssize)step->in[0].h, in_w = (gssize)step->in[0].w,
+                 out_w = (gssize)step->out.w;
     const gssize stride = (gssize)node->stride;
     const gssize shift = (gssize)(kx * node->dilation) - (gssize)node->pad_left;
     /* Output columns whose tap lies inside the picture: [first, last). */
     const gssize first = MIN(shift >= 0 ? 0 : (-shift + stride - 1) / stride, out_w);
-    const gssize last = CLAMP(in_w - shift <= 0 ? 0 : (in_w - shift + stride - 1) / stride, first, out_w);
+    const gssize last =
+        CLAMP(in_w - shift <= 0 ? 0 : (in_w - shift + stride - 1) / stride, first, out_w);
 
     for (guint r = 0; r < rows; r++, out += out_w) {
         const gssize y =
@@ -106,8 +112,10 @@ void mleu_conv_run(gpointer data, guint index, guint count G_GNUC_UNUSED)
 
     const guint row = index * step->block, rows = MIN(step->block, step->out.h - row);
     const gsize columns = (gsize)rows * step->out.w;
-    const gsize in_plane = (gsize)step->in[0].h * step->in[0].w, out_plane = (gsize)step->out.h * step->out.w;
-    const guint group_in = step->in[0].channels / node->groups, group_out = step->out.channels / node->groups;
+    const gsize in_plane = (gsize)step->in[0].h * step->in[0].w,
+                out_plane = (gsize)step->out.h * step->out.w;
+    const guint group_in = step->in[0].channels / node->groups,
+                group_out = step->out.channels / node->groups;
     const gsize k = (gsize)group_in * node->kernel_h * node->kernel_w;
 
     for (guint g = 0; g < node->groups; g++) {
@@ -126,10 +134,10 @@ void mleu_conv_run(gpointer data, guint index, guint count G_GNUC_UNUSED)
                 }
             }
         }
-        context->gemm(group_out, (guint)columns, (guint)k, node->weight + (gsize)g * group_out * k, k, matrix,
-                      matrix_step, out, out_plane);
+        context->gemm(group_out, (guint)columns, (guint)k, node->weight + (gsize)g * group_out * k,
+                      k, matrix, matrix_step, out, out_plane);
         for (guint c = 0; c < group_out; c++)
-            context->kernels->f32_bias_activation(out + c * out_plane, columns, node->bias[g * group_out + c],
-                                                  node->activation);
+            context->kernels->f32_bias_activation(out + c * out_plane, columns,
+                                                  node->bias[g * group_out + c], node->activation);
     }
 }

@@ -7,7 +7,8 @@
 #include "nn/arena.h"
 #include "nn/step.h"
 
-/* Largest arena: a full-resolution decoder of 512 channels at 1024 x 1024 fits, a hostile file's wishes do not. */
+/* Largest arena: a full-resolution decoder of 512 channels at 1024 x 1024 fits, a hostile file's
+ * wishes do not. */
 #define ARENA_MAX_FLOATS ((gsize)1 << 30)
 
 /* Pixels of the head that one task decodes. */
@@ -43,8 +44,8 @@ static gboolean infer_shapes(MleuPlan *plan, guint width, guint height, GError *
     const MleuGraph *graph = plan->graph;
     if (width == 0 || height == 0 || width % graph->stride != 0 || height % graph->stride != 0) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
-                    "input of %u x %u: both sides must be multiples of %u, this model's stride", width, height,
-                    graph->stride);
+                    "input of %u x %u: both sides must be multiples of %u, this model's stride",
+                    width, height, graph->stride);
         return FALSE;
     }
     for (guint i = 0; i < graph->n_nodes; i++) {
@@ -52,14 +53,16 @@ static gboolean infer_shapes(MleuPlan *plan, guint width, guint height, GError *
         MleuValue *value = &plan->values[i];
         const MleuValue *in = &plan->values[node->inputs[0]];
         *value = (MleuValue){.channels = node->channels, .h = height, .w = width};
-        gboolean good = node->n_inputs == 0 || mleu_node_output_size(node, in->h, in->w, &value->h, &value->w);
+        gboolean good =
+            node->n_inputs == 0 || mleu_node_output_size(node, in->h, in->w, &value->h, &value->w);
         for (guint j = 1; j < node->n_inputs; j++) {
             const MleuValue *other = &plan->values[node->inputs[j]];
             good = good && other->h == in->h && other->w == in->w;
         }
         if (!good) {
             g_set_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED,
-                        "node %s: its inputs' sizes do not fit at an input of %u x %u", node->name, width, height);
+                        "node %s: its inputs' sizes do not fit at an input of %u x %u", node->name,
+                        width, height);
             return FALSE;
         }
     }
@@ -83,7 +86,8 @@ static gboolean allocate(MleuPlan *plan, GError **error)
     const MleuGraph *graph = plan->graph;
     MleuPlacement *places = g_new0(MleuPlacement, graph->n_nodes);
     gsize floats = 0, scratch = 0;
-    gboolean good = mleu_arena_place(graph, plan->values, places, &floats) && floats <= ARENA_MAX_FLOATS;
+    gboolean good =
+        mleu_arena_place(graph, plan->values, places, &floats) && floats <= ARENA_MAX_FLOATS;
 
     for (guint i = 1; i < graph->n_nodes && good; i++) {
         MleuStep *step = &plan->steps[plan->n_steps++];
@@ -102,12 +106,14 @@ static gboolean allocate(MleuPlan *plan, GError **error)
     const guint threads = mleu_pool_get_threads(plan->context.pool);
     plan->context.scratch_size = (scratch + 15) & ~(gsize)15;
     gsize total;
-    if (good && g_size_checked_mul(&total, plan->context.scratch_size, threads) && total <= ARENA_MAX_FLOATS)
+    if (good && g_size_checked_mul(&total, plan->context.scratch_size, threads) &&
+        total <= ARENA_MAX_FLOATS)
         plan->memory = mleu_arena_allocate_floats(floats + total);
     if (plan->memory == NULL) {
         const MleuValue *input = &plan->values[0];
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY,
-                    "no memory to run this model at %u x %u; choose a smaller render size", input->w, input->h);
+                    "no memory to run this model at %u x %u; choose a smaller render size",
+                    input->w, input->h);
         g_free(places);
         return FALSE;
     }
@@ -164,11 +170,12 @@ static void run_head(gpointer data, guint index, guint count G_GNUC_UNUSED)
     const gsize pixels = MIN((gsize)HEAD_BLOCK, plane - begin);
     float *a = plan->result + begin, *b = plan->result + plane + begin;
     if (graph->head == MLEU_HEAD_CLASSES) {
-        plan->context.kernels->f32_annealed_mean(a, b, pixels, in->data + begin, plane, graph->classes, graph->bins,
-                                                 plan->temperature);
+        plan->context.kernels->f32_annealed_mean(a, b, pixels, in->data + begin, plane,
+                                                 graph->classes, graph->bins, plan->temperature);
     } else {
         plan->context.kernels->f32_affine(a, in->data + begin, pixels, (float)graph->head_scale, 0);
-        plan->context.kernels->f32_affine(b, in->data + plane + begin, pixels, (float)graph->head_scale, 0);
+        plan->context.kernels->f32_affine(b, in->data + plane + begin, pixels,
+                                          (float)graph->head_scale, 0);
     }
 }
 
@@ -184,7 +191,8 @@ static MleuTask task_of(const MleuStep *step)
     }
 }
 
-gboolean mleu_plan_run(MleuPlan *plan, double temperature, const gint *cancel, float *ab, GError **error)
+gboolean mleu_plan_run(MleuPlan *plan, double temperature, const gint *cancel, float *ab,
+                       GError **error)
 {
     const MleuValue *last = &plan->values[plan->graph->n_nodes - 1];
     const gsize pixels = (gsize)last->h * last->w;
@@ -192,16 +200,20 @@ gboolean mleu_plan_run(MleuPlan *plan, double temperature, const gint *cancel, f
     for (guint s = 0; s < plan->n_steps; s++) {
         if (cancel != NULL && g_atomic_int_get(cancel))
             break;
-        mleu_pool_run(plan->context.pool, task_of(&plan->steps[s]), &plan->steps[s], plan->steps[s].parts);
+        mleu_pool_run(plan->context.pool, task_of(&plan->steps[s]), &plan->steps[s],
+                      plan->steps[s].parts);
     }
     plan->temperature = (float)temperature;
     if (cancel == NULL || !g_atomic_int_get(cancel))
-        mleu_pool_run(plan->context.pool, run_head, plan, (guint)((pixels + HEAD_BLOCK - 1) / HEAD_BLOCK));
+        mleu_pool_run(plan->context.pool, run_head, plan,
+                      (guint)((pixels + HEAD_BLOCK - 1) / HEAD_BLOCK));
     if (cancel != NULL && g_atomic_int_get(cancel)) {
-        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_CANCELLED, "the prediction was cancelled");
+        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_CANCELLED,
+                            "the prediction was cancelled");
         return FALSE;
     }
-    /* One value that is not finite makes the sum so; finite ones of |ab| < 1e6 cannot overflow it. */
+    /* One value that is not finite makes the sum so; finite ones of |ab| < 1e6 cannot overflow it.
+     */
     float sum = 0;
     for (gsize i = 0; i < 2 * pixels; i++)
         sum += fabsf(plan->result[i]);

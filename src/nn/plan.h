@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 /**
  * MleuPlan:
  *
- * One model made ready for one input size: shapes worked out, every buffer allocated, the sequence of kernels fixed.
+ * One model made ready for one input size: shapes worked out, every buffer allocated, the sequence
+ * of kernels fixed.
  *
  * Thread-safety: one thread at a time. The model is shared, the pool is the caller's.
  */
@@ -24,10 +25,12 @@ typedef struct _MleuPlan MleuPlan;
  *
  * Errors: %MLEU_ERROR_INVALID (size), %MLEU_ERROR_NO_MEMORY, %MLEU_ERROR_LIBRARY (BLAS).
  */
-MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPool *pool, GError **error);
+MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPool *pool,
+                        GError **error);
 void mleu_plan_free(MleuPlan *plan);
 
-/** mleu_plan_get_input: Returns: (transfer none): height x width floats that the caller fills with L*, 0..100. */
+/** mleu_plan_get_input: Returns: (transfer none): height x width floats that the caller fills with
+ * L*, 0..100. */
 float *mleu_plan_get_input(MleuPlan *plan);
 
 /** mleu_plan_get_grid: size of the output grid. */
@@ -37,10 +40,12 @@ void mleu_plan_get_grid(const MleuPlan *plan, guint *width, guint *height);
  * mleu_plan_run:
  * @temperature: of the annealed mean, > 0; a regression head ignores it.
  * @cancel: read atomically between layers: not 0 ends the run with %MLEU_ERROR_CANCELLED.
- * @ab: (out caller-allocates): 2 x grid height x grid width floats: a*, then b*. Written only on success.
+ * @ab: (out caller-allocates): 2 x grid height x grid width floats: a*, then b*. Written only on
+ * success.
  *
  * Errors: %MLEU_ERROR_CANCELLED; %MLEU_ERROR_LIBRARY: the network gave values that are not finite.
  */
-gboolean mleu_plan_run(MleuPlan *plan, double temperature, const gint *cancel, float *ab, GError **error);
+gboolean mleu_plan_run(MleuPlan *plan, double temperature, const gint *cancel, float *ab,
+                       GError **error);
 
 G_END_DECLS

@@ -39,7 +39,8 @@ static void maxpool(const MleuValue *in, const MleuValue *out, guint channel)
     for (guint y = 0; y < out->h; y++) {
         const float *upper = source + (gsize)2 * y * in->w, *lower = upper + in->w;
         for (guint x = 0; x < out->w; x++) {
-            const float left = MAX(upper[2 * x], lower[2 * x]), right = MAX(upper[2 * x + 1], lower[2 * x + 1]);
+            const float left = MAX(upper[2 * x], lower[2 * x]),
+                        right = MAX(upper[2 * x + 1], lower[2 * x + 1]);
             target[(gsize)y * out->w + x] = MAX(left, right);
         }
     }
@@ -53,7 +54,8 @@ static void concat(const MleuStep *step, guint index)
     for (guint i = 0; i < index; i++)
         offset += step->in[i].channels * plane;
     if (step->copy[index])
-        memcpy(step->out.data + offset, step->in[index].data, step->in[index].channels * plane * sizeof(float));
+        memcpy(step->out.data + offset, step->in[index].data,
+               step->in[index].channels * plane * sizeof(float));
 }
 
 void mleu_plane_run(gpointer data, guint index, guint count G_GNUC_UNUSED)

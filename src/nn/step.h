@@ -27,7 +27,8 @@ typedef struct {
 /**
  * MleuStep: one node, its values placed.
  * @copy: for a concatenation: whether input i was written elsewhere and has to be copied.
- * @parts: how many tasks it is split into: from the size of the work alone, so that results do not depend on threads.
+ * @parts: how many tasks it is split into: from the size of the work alone, so that results do not
+ * depend on threads.
  * @block: what one task does, in the operator's own unit.
  */
 typedef struct {
@@ -40,8 +41,8 @@ typedef struct {
     guint block;
 } MleuStep;
 
-/* One pair for each file of operators: fill parts and block and say how many floats of scratch a worker needs; do one
- * part. */
+/* One pair for each file of operators: fill parts and block and say how many floats of scratch a
+ * worker needs; do one part. */
 gsize mleu_conv_prepare(MleuStep *step);
 void mleu_conv_run(gpointer step, guint index, guint count);
 gsize mleu_transpose_prepare(MleuStep *step);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_transpose2d: one matrix product gives every tap's contribution, which are then added where they land. */
+/* conv_transpose2d: one matrix product gives every tap's contribution, which are then added where
+ * they land. */
 #include <string.h>
 
 #include "nn/step.h"
@@ -29,8 +30,8 @@ void mleu_transpose_run(gpointer data, guint channel, guint count G_GNUC_UNUSED)
         for (gsize t = 0; t < taps; t++)
             weights[t * in_channels + i] = source[t];
     }
-    step->context->gemm((guint)taps, (guint)in_plane, in_channels, weights, in_channels, step->in[0].data, in_plane,
-                        products, in_plane);
+    step->context->gemm((guint)taps, (guint)in_plane, in_channels, weights, in_channels,
+                        step->in[0].data, in_plane, products, in_plane);
 
     const gsize out_plane = (gsize)step->out.h * step->out.w;
     float *out = step->out.data + channel * out_plane;
@@ -50,5 +51,6 @@ void mleu_transpose_run(gpointer data, guint channel, guint count G_GNUC_UNUSED)
             }
         }
     }
-    step->context->kernels->f32_bias_activation(out, out_plane, node->bias[channel], node->activation);
+    step->context->kernels->f32_bias_activation(out, out_plane, node->bias[channel],
+                                                node->activation);
 }

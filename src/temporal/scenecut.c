@@ -4,27 +4,32 @@
 #include <math.h>
 #include <string.h>
 
-/* Largest shift that is tried, in cells: a tenth of the picture's width between two frames is a fast pan. */
+/* Largest shift that is tried, in cells: a tenth of the picture's width between two frames is a
+ * fast pan. */
 #define SHIFT_X 4
 #define SHIFT_Y 3
 
-/* Standard deviation of L* over the cells under which a frame has no structure. Title cards have 10 and more. */
+/* Standard deviation of L* over the cells under which a frame has no structure. Title cards have 10
+ * and more. */
 #define FLAT 2.0f
 
-/* Correlation under which it is another scene. Measured on five clips of film and video (2,593 frames, 3 cuts): frames
- * of one shot stay above 0.88, two cuts are under 0.4. */
+/* Correlation under which it is another scene. Measured on five clips of film and video (2,593
+ * frames, 3 cuts): frames of one shot stay above 0.88, two cuts are under 0.4. */
 #define SAME_SCENE 0.6f
 
-/* The third cut has 0.61: the dark border of a scanned film frame and a sky above are alike in any two scenes. But it
- * changes L* by 32 in the mean, so that a change of much light needs more likeness. With three frames of four left out,
- * a car that fills the picture has 0.69 at 4, and 0.74 at 12. */
+/* The third cut has 0.61: the dark border of a scanned film frame and a sky above are alike in any
+ * two scenes. But it changes L* by 32 in the mean, so that a change of much light needs more
+ * likeness. With three frames of four left out, a car that fills the picture has 0.69 at 4, and
+ * 0.74 at 12. */
 #define MUCH_DIFFERENCE 15.0f
 #define SAME_SCENE_MUCH 0.75f
 
-/* Frames without structure after which nothing is left to compare with: a pause between scenes, and not a flash. */
+/* Frames without structure after which nothing is left to compare with: a pause between scenes, and
+ * not a flash. */
 #define PAUSE 12
 
-/* Least mean absolute difference, in L*, of a cut: pictures without contrast correlate badly with themselves. */
+/* Least mean absolute difference, in L*, of a cut: pictures without contrast correlate badly with
+ * themselves. */
 #define LEAST_DIFFERENCE 2.5f
 
 void mleu_scene_cut_reset(MleuSceneCut *cut)
@@ -36,9 +41,11 @@ void mleu_scene_cut_reset(MleuSceneCut *cut)
 static void coarse_picture(float *out, const float *lightness, guint width, guint height)
 {
     for (guint j = 0; j < MLEU_COARSE_H; j++) {
-        const guint top = j * height / MLEU_COARSE_H, bottom = MAX((j + 1) * height / MLEU_COARSE_H, top + 1);
+        const guint top = j * height / MLEU_COARSE_H,
+                    bottom = MAX((j + 1) * height / MLEU_COARSE_H, top + 1);
         for (guint i = 0; i < MLEU_COARSE_W; i++) {
-            const guint left = i * width / MLEU_COARSE_W, right = MAX((i + 1) * width / MLEU_COARSE_W, left + 1);
+            const guint left = i * width / MLEU_COARSE_W,
+                        right = MAX((i + 1) * width / MLEU_COARSE_W, left + 1);
             float sum = 0;
             for (guint y = top; y < bottom; y++) {
                 for (guint x = left; x < right; x++)

@@ -12,10 +12,11 @@ G_BEGIN_DECLS
 /**
  * MleuSceneCut: finds the first frame of each scene.
  *
- * A new scene is a picture whose structure is another: the correlation of the two coarse pictures, each less its mean,
- * is low for every small shift. So a pan is no cut (some shift correlates), a fade or a flash is none (means and contrast
- * cancel), grain is none (a cell averages it away). A frame without structure, black or white, starts no scene; the
- * frame after it is compared with the last one that had some, unless that is long ago.
+ * A new scene is a picture whose structure is another: the correlation of the two coarse pictures,
+ * each less its mean, is low for every small shift. So a pan is no cut (some shift correlates), a
+ * fade or a flash is none (means and contrast cancel), grain is none (a cell averages it away). A
+ * frame without structure, black or white, starts no scene; the frame after it is compared with the
+ * last one that had some, unless that is long ago.
  *
  * Thread-safety: one thread at a time.
  */

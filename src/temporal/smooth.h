@@ -13,8 +13,9 @@ G_BEGIN_DECLS
  * @seconds: since the frame before; NaN: unknown, taken as 1/25.
  * @tau: time constant in seconds; 0: no smoothing.
  *
- * Returns: a = 1 - exp(-seconds / tau), the new frame's share: by the clock, so that 24 and 60 frames a second look
- *   alike. 1 (the past is forgotten) for a negative time or one of more than %MLEU_SMOOTH_GAP.
+ * Returns: a = 1 - exp(-seconds / tau), the new frame's share: by the clock, so that 24 and 60
+ * frames a second look alike. 1 (the past is forgotten) for a negative time or one of more than
+ * %MLEU_SMOOTH_GAP.
  */
 float mleu_smooth_rate(double seconds, double tau);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Small networks of every kind against what PyTorch made of them (make_golden.py), at several numbers of threads. */
+/* Small networks of every kind against what PyTorch made of them (make_golden.py), at several
+ * numbers of threads. */
 #include <math.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static float read_float(const char *at)
 static void test_network(gconstpointer data)
 {
     GError *error = NULL;
-    char *model_name = g_strconcat(data, ".safetensors", NULL), *golden_name = g_strconcat(data, ".golden", NULL);
+    char *model_name = g_strconcat(data, ".safetensors", NULL),
+         *golden_name = g_strconcat(data, ".golden", NULL);
     char *model_path = g_test_build_filename(G_TEST_DIST, "golden", model_name, NULL);
     char *golden_path = g_test_build_filename(G_TEST_DIST, "golden", golden_name, NULL);
     char *golden;
@@ -53,7 +55,8 @@ static void test_network(gconstpointer data)
             if (t == 0 && run == 0) {
                 double worst = 0;
                 for (gsize i = 0; i < values; i++)
-                    worst = MAX(worst, fabs((double)(ab[i] - read_float(golden + 16 + 4 * (pixels + i)))));
+                    worst = MAX(worst,
+                                fabs((double)(ab[i] - read_float(golden + 16 + 4 * (pixels + i)))));
                 g_test_message("largest difference %.2g", worst);
                 /* a*, b* reach 100, float32 keeps seven digits, and some twenty layers add up. */
                 g_assert_cmpfloat(worst, <, 2e-3);

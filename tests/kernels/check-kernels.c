@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every float32 kernel on every tier that this machine has, against a plain reference in double precision, within a
- * bound that follows from the number of roundings. Guard values around each output show writes outside it.
+ * Every float32 kernel on every tier that this machine has, against a plain reference in double
+ * precision, within a bound that follows from the number of roundings. Guard values around each
+ * output show writes outside it.
  */
 #include <math.h>
 #include <string.h>
@@ -72,8 +73,8 @@ static double activated(double x, MleuActivation activation)
 static void check_gemm(MleuGemm gemm)
 {
     /* One, a vector, a tile and its neighbours, a block of columns and its neighbours. */
-    const guint sizes[][3] = {{1, 1, 1},   {3, 7, 5},     {8, 8, 8},    {16, 64, 32},  {17, 63, 33},
-                              {5, 255, 9}, {5, 256, 9},   {5, 257, 9},  {64, 513, 27}, {2, 1000, 300}};
+    const guint sizes[][3] = {{1, 1, 1},   {3, 7, 5},   {8, 8, 8},   {16, 64, 32},  {17, 63, 33},
+                              {5, 255, 9}, {5, 256, 9}, {5, 257, 9}, {64, 513, 27}, {2, 1000, 300}};
     for (guint s = 0; s < G_N_ELEMENTS(sizes); s++) {
         const guint m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
         const gsize lda = k + 3, ldb = n + 5, ldc = n + 2;
@@ -108,10 +109,14 @@ static void check_pointwise(const MleuKernels *kernels)
                 out[i] = 10 * x[i];
             kernels->f32_bias_activation(out, n, 0.25f, (MleuActivation)activation);
             for (gsize i = 0; i < n; i++)
-                check_close(out[i], activated((double)(10 * x[i]) + 0.25, (MleuActivation)activation), 2e-6);
+                check_close(out[i],
+                            activated((double)(10 * x[i]) + 0.25, (MleuActivation)activation),
+                            2e-6);
             kernels->f32_add(out, x, y, n, (MleuActivation)activation);
             for (gsize i = 0; i < n; i++)
-                check_close(out[i], activated((double)x[i] + (double)y[i], (MleuActivation)activation), 4e-7);
+                check_close(out[i],
+                            activated((double)x[i] + (double)y[i], (MleuActivation)activation),
+                            4e-7);
             kernels->f32_affine(out, x, n, 3, -0.5f);
             for (gsize i = 0; i < n; i++)
                 check_close(out[i], 3 * (double)x[i] - 0.5, 5e-7);
@@ -169,10 +174,12 @@ static void check_dwconv(const MleuKernels *kernels)
                         const int v = (int)(y * job.stride + ky * job.dilation) - (int)job.pad_top;
                         const int u = (int)(x * job.stride + kx * job.dilation) - (int)job.pad_left;
                         if (v >= 0 && u >= 0 && v < (int)job.in_h && u < (int)job.in_w)
-                            sum += (double)in[v * (int)job.in_w + u] * (double)weight[ky * job.kernel_w + kx];
+                            sum += (double)in[v * (int)job.in_w + u] *
+                                   (double)weight[ky * job.kernel_w + kx];
                     }
                 }
-                check_close(out[y * job.out_w + x], activated(sum, job.activation), ROUNDING * 27 * 26);
+                check_close(out[y * job.out_w + x], activated(sum, job.activation),
+                            ROUNDING * 27 * 26);
             }
         }
         guarded_free(out, (gsize)out_h * job.out_w);
@@ -205,7 +212,8 @@ static void check_annealed_mean(const MleuKernels *kernels)
                     sum_a += weight * (double)bins[2 * k];
                     sum_b += weight * (double)bins[2 * k + 1];
                 }
-                /* The exponent's own rounding, 2e-6 of up to 800, weighs most at low temperatures. */
+                /* The exponent's own rounding, 2e-6 of up to 800, weighs most at low temperatures.
+                 */
                 check_close(a[i], sum_a / total, 2e-5);
                 check_close(b[i], sum_b / total, 2e-5);
             }
@@ -226,7 +234,8 @@ static void check_annealed_mean(const MleuKernels *kernels)
     }
 }
 
-/* The colours themselves are checked in tests/unit/test-color.c; here that tiers agree and blocks have no seams. */
+/* The colours themselves are checked in tests/unit/test-color.c; here that tiers agree and blocks
+ * have no seams. */
 static void check_chroma(const MleuKernels *kernels)
 {
     const MleuChromaMatrix matrix = {
@@ -246,7 +255,8 @@ static void check_chroma(const MleuKernels *kernels)
         kernels->f32_chroma(cb, cr, y, a, b, n, &matrix);
         for (gsize i = 0; i < n; i++) {
             float one_cb, one_cr;
-            mleu_kernels_get(MLEU_TIER_C)->f32_chroma(&one_cb, &one_cr, &y[i], &a[i], &b[i], 1, &matrix);
+            mleu_kernels_get(MLEU_TIER_C)
+                ->f32_chroma(&one_cb, &one_cr, &y[i], &a[i], &b[i], 1, &matrix);
             check_close(cb[i], (double)one_cb, 1e-4);
             check_close(cr[i], (double)one_cr, 1e-4);
         }
@@ -280,14 +290,14 @@ static gpointer multiply(gpointer data)
 static void test_blas_threads(void)
 {
     enum { THREADS = 6, M = 48, N = 300, K = 200 };
-    float *a = random_floats(M * K), *b = random_floats(K * N), *alone = g_new(float, M * N);
+    float *a = random_floats(M * K), *b = random_floats(K * N), *alone = g_new(float, M *N);
     GThread *threads[THREADS];
     float *arrays[THREADS][3];
     mleu_blas_gemm(NULL)(M, N, K, a, K, b, N, alone, N);
     for (guint i = 0; i < THREADS; i++) {
         arrays[i][0] = a;
         arrays[i][1] = b;
-        arrays[i][2] = g_new(float, M * N);
+        arrays[i][2] = g_new(float, M *N);
         threads[i] = g_thread_new("multiply", multiply, arrays[i]);
     }
     for (guint i = 0; i < THREADS; i++) {
@@ -320,10 +330,8 @@ static void run_case(gconstpointer data)
 int main(int argc, char **argv)
 {
     static const Case checks[] = {
-        {"gemm", check_own_gemm, MLEU_TIER_C},
-        {"pointwise", check_pointwise, MLEU_TIER_C},
-        {"dwconv", check_dwconv, MLEU_TIER_C},
-        {"annealed-mean", check_annealed_mean, MLEU_TIER_C},
+        {"gemm", check_own_gemm, MLEU_TIER_C}, {"pointwise", check_pointwise, MLEU_TIER_C},
+        {"dwconv", check_dwconv, MLEU_TIER_C}, {"annealed-mean", check_annealed_mean, MLEU_TIER_C},
         {"chroma", check_chroma, MLEU_TIER_C},
     };
     static Case cases[MLEU_N_TIERS][G_N_ELEMENTS(checks)];
@@ -333,7 +341,8 @@ int main(int argc, char **argv)
     for (guint tier = 0; tier <= (guint)mleu_cpu_best_tier(); tier++) {
         g_string_append_printf(tiers, " %s", mleu_tier_name((MleuTier)tier));
         for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
-            char *path = g_strdup_printf("/kernels/%s/%s", mleu_tier_name((MleuTier)tier), checks[i].name);
+            char *path =
+                g_strdup_printf("/kernels/%s/%s", mleu_tier_name((MleuTier)tier), checks[i].name);
             cases[tier][i] = checks[i];
             cases[tier][i].tier = (MleuTier)tier;
             g_test_add_data_func(path, &cases[tier][i], run_case);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Colours still pictures with libmleu alone: binary PGM in, binary PPM out, as many pairs as there are.
+ * Colours still pictures with libmleu alone: binary PGM in, binary PPM out, as many pairs as there
+ * are.
  *
- *   predict --model FILE [--render-size N] [--temperature T] [--saturation S] [--n-threads N] IN.pgm OUT.ppm ...
+ *   predict --model FILE [--render-size N] [--temperature T] [--saturation S] [--n-threads N]
+ * IN.pgm OUT.ppm ...
  *
- * With one pair also --lightness FILE (the network's input: float32 L*, after its width and height as two uint32) and
+ * With one pair also --lightness FILE (the network's input: float32 L*, after its width and height
+ * as two uint32) and
  * --ab FILE (the prediction: float32 a*, then b*, likewise).
  */
 #include <stdio.h>
@@ -19,11 +22,13 @@ static char **files;
 
 static const GOptionEntry entries[] = {
     {"model", 0, 0, G_OPTION_ARG_FILENAME, &model_path, "Model file", "FILE"},
-    {"render-size", 0, 0, G_OPTION_ARG_INT, &render_size, "Short side that the network sees", "PIXELS"},
+    {"render-size", 0, 0, G_OPTION_ARG_INT, &render_size, "Short side that the network sees",
+     "PIXELS"},
     {"temperature", 0, 0, G_OPTION_ARG_DOUBLE, &temperature, "0: the model's own", "T"},
     {"saturation", 0, 0, G_OPTION_ARG_DOUBLE, &saturation, "Factor on the colours", "S"},
     {"n-threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "0: one for each processor", "N"},
-    {"lightness", 0, 0, G_OPTION_ARG_FILENAME, &lightness_path, "Write the network's input", "FILE"},
+    {"lightness", 0, 0, G_OPTION_ARG_FILENAME, &lightness_path, "Write the network's input",
+     "FILE"},
     {"ab", 0, 0, G_OPTION_ARG_FILENAME, &ab_path, "Write the prediction", "FILE"},
     {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &files, NULL, "IN.pgm OUT.ppm ..."},
     G_OPTION_ENTRY_NULL,
@@ -33,8 +38,9 @@ static guint8 *read_pgm(const char *path, guint *width, guint *height)
 {
     FILE *file = fopen(path, "rb");
     guint8 *pixels = NULL;
-    if (file != NULL && fscanf(file, "P5 %u %u 255", width, height) == 2 && fgetc(file) != EOF && *width > 0 &&
-        *height > 0 && *width <= MLEU_FRAME_MAX_SIDE && *height <= MLEU_FRAME_MAX_SIDE) {
+    if (file != NULL && fscanf(file, "P5 %u %u 255", width, height) == 2 && fgetc(file) != EOF &&
+        *width > 0 && *height > 0 && *width <= MLEU_FRAME_MAX_SIDE &&
+        *height <= MLEU_FRAME_MAX_SIDE) {
         const gsize size = (gsize)*width * *height;
         pixels = g_malloc(size);
         if (fread(pixels, 1, size, file) != size)
@@ -47,12 +53,14 @@ static guint8 *read_pgm(const char *path, guint *width, guint *height)
     return pixels;
 }
 
-static gboolean write_floats(const char *path, const float *values, guint planes, guint width, guint height)
+static gboolean write_floats(const char *path, const float *values, guint planes, guint width,
+                             guint height)
 {
     FILE *file = fopen(path, "wb");
     const guint32 size[2] = {width, height};
     const gsize count = (gsize)planes * width * height;
-    gboolean good = file != NULL && fwrite(size, 4, 2, file) == 2 && fwrite(values, 4, count, file) == count;
+    gboolean good =
+        file != NULL && fwrite(size, 4, 2, file) == 2 && fwrite(values, 4, count, file) == count;
     if (file != NULL && fclose(file) != 0)
         good = FALSE;
     if (!good)
@@ -88,7 +96,8 @@ static gboolean color_one(MleuModel *model, const char *in_path, const char *out
     guint8 *rgb = g_malloc((gsize)3 * width * height);
     const MleuFrame input = {.plane = {{grey, width, 1}}};
     const gssize stride = 3 * (gssize)width;
-    const MleuFrame output = {.plane = {{rgb, stride, 3}, {rgb + 1, stride, 3}, {rgb + 2, stride, 3}}};
+    const MleuFrame output = {
+        .plane = {{rgb, stride, 3}, {rgb + 1, stride, 3}, {rgb + 2, stride, 3}}};
     MleuColorizer *colorizer = mleu_colorizer_new(model, &config, &error);
     gboolean good = colorizer != NULL && mleu_colorizer_predict(colorizer, &input, &params, &error);
     if (good) {
@@ -131,7 +140,9 @@ int main(int argc, char **argv)
     if (!parsed || model_path == NULL || n < 2 || n % 2 != 0 || render_size < 0 || n_threads < 0 ||
         (n > 2 && (lightness_path != NULL || ab_path != NULL))) {
         fprintf(stderr, "%s; see --help\n",
-                error != NULL ? error->message : "needs --model and pairs of IN.pgm OUT.ppm (one for --lightness, --ab)");
+                error != NULL
+                    ? error->message
+                    : "needs --model and pairs of IN.pgm OUT.ppm (one for --lightness, --ab)");
         g_clear_error(&error);
         return 2;
     }

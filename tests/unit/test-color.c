@@ -25,7 +25,9 @@ typedef struct {
 static void picture_init(Picture *picture, const MleuFormat *format, gboolean packed)
 {
     const guint bytes = format->depth > 8 ? 2 : 1;
-    const guint planes = format->layout == MLEU_LAYOUT_GRAY ? 1 : format->layout == MLEU_LAYOUT_RGB ? 4 : 3;
+    const guint planes = format->layout == MLEU_LAYOUT_GRAY  ? 1
+                         : format->layout == MLEU_LAYOUT_RGB ? 4
+                                                             : 3;
     memset(picture, 0, sizeof *picture);
     picture->format = *format;
     for (guint p = 0; p < planes; p++) {
@@ -60,7 +62,8 @@ static guint get(const Picture *picture, guint plane, guint x, guint y)
     const guint8 *at = p->data + (gssize)y * p->stride + (gssize)x * p->step;
     if (picture->format.depth == 8)
         return *at;
-    const guint value = picture->format.big_endian ? (guint)at[0] << 8 | at[1] : (guint)at[1] << 8 | at[0];
+    const guint value =
+        picture->format.big_endian ? (guint)at[0] << 8 | at[1] : (guint)at[1] << 8 | at[0];
     return value >> picture->format.shift;
 }
 
@@ -89,7 +92,10 @@ static void fill_luma(const Picture *picture)
 static void render_constant(const Picture *in, const Picture *out, float a, float b)
 {
     const float ab[2] = {a, b};
-    const MleuGrid grid = {.width = 1, .height = 1, .scale_x = 1.0 / in->format.width, .scale_y = 1.0 / in->format.height};
+    const MleuGrid grid = {.width = 1,
+                           .height = 1,
+                           .scale_x = 1.0 / in->format.width,
+                           .scale_y = 1.0 / in->format.height};
     MleuPool *pool = mleu_pool_new(2, NULL);
     MleuRenderer *renderer = mleu_renderer_new(&in->format, &out->format, &grid, pool);
     mleu_renderer_run(renderer, ab, 1, &in->frame, &out->frame);
@@ -117,16 +123,19 @@ static const double luma_weights[3][3] = {
 
 static void reference(MleuMatrix matrix, double y, double a, double b, double rgb[3])
 {
-    static const double bt709[3][3] = {
-        {3.2404542, -1.5371385, -0.4985314}, {-0.9692660, 1.8760108, 0.0415560}, {0.0556434, -0.2040259, 1.0572252}};
-    static const double bt2020[3][3] = {
-        {1.7166512, -0.3556708, -0.2533663}, {-0.6666844, 1.6164812, 0.0157685}, {0.0176399, -0.0427706, 0.9421031}};
+    static const double bt709[3][3] = {{3.2404542, -1.5371385, -0.4985314},
+                                       {-0.9692660, 1.8760108, 0.0415560},
+                                       {0.0556434, -0.2040259, 1.0572252}};
+    static const double bt2020[3][3] = {{1.7166512, -0.3556708, -0.2533663},
+                                        {-0.6666844, 1.6164812, 0.0157685},
+                                        {0.0176399, -0.0427706, 0.9421031}};
     const double(*m)[3] = matrix == MLEU_MATRIX_BT2020 ? bt2020 : bt709;
     const double *k = luma_weights[matrix];
     double low = -3, high = 3;
     for (int i = 0; i < 60; i++) {
         const double f = (low + high) / 2;
-        const double xyz[3] = {0.95047 * lab_inverse(f + a / 500), lab_inverse(f), 1.08883 * lab_inverse(f - b / 200)};
+        const double xyz[3] = {0.95047 * lab_inverse(f + a / 500), lab_inverse(f),
+                               1.08883 * lab_inverse(f - b / 200)};
         double luma = 0;
         for (int c = 0; c < 3; c++) {
             rgb[c] = transfer(m[c][0] * xyz[0] + m[c][1] * xyz[1] + m[c][2] * xyz[2]);
@@ -139,7 +148,8 @@ static void reference(MleuMatrix matrix, double y, double a, double b, double rg
     }
 }
 
-static MleuFormat yuv_format(guint width, guint height, guint shift, MleuMatrix matrix, MleuRange range, guint depth)
+static MleuFormat yuv_format(guint width, guint height, guint shift, MleuMatrix matrix,
+                             MleuRange range, guint depth)
 {
     return (MleuFormat){.layout = MLEU_LAYOUT_YUV,
                         .width = width,
@@ -151,7 +161,8 @@ static MleuFormat yuv_format(guint width, guint height, guint shift, MleuMatrix 
                         .depth = depth};
 }
 
-/* In gamut, chroma is within one 8-bit code value of the reference, for every matrix, range and depth. */
+/* In gamut, chroma is within one 8-bit code value of the reference, for every matrix, range and
+ * depth. */
 static void test_chroma_values(void)
 {
     const guint depths[] = {8, 10, 16};
@@ -172,11 +183,13 @@ static void test_chroma_values(void)
                     fill_luma(&in);
                     render_constant(&in, &out, a, b);
                     for (guint i = 0; i < 256; i++) {
-                        const double y = CLAMP((get(&in, 0, i % 16, i / 16) - black) / (white - black), 0, 1);
+                        const double y =
+                            CLAMP((get(&in, 0, i % 16, i / 16) - black) / (white - black), 0, 1);
                         const double *k = luma_weights[matrix];
                         double rgb[3];
                         reference((MleuMatrix)matrix, y, (double)a, (double)b, rgb);
-                        if (MIN(MIN(rgb[0], rgb[1]), rgb[2]) < 0 || MAX(MAX(rgb[0], rgb[1]), rgb[2]) > 1)
+                        if (MIN(MIN(rgb[0], rgb[1]), rgb[2]) < 0 ||
+                            MAX(MAX(rgb[0], rgb[1]), rgb[2]) > 1)
                             continue;
                         const double cb = centre + span * (rgb[2] - y) / (2 * (1 - k[2]));
                         const double cr = centre + span * (rgb[0] - y) / (2 * (1 - k[0]));
@@ -194,7 +207,8 @@ static void test_chroma_values(void)
     g_assert_cmpuint(compared, >, 5000);
 }
 
-/* Whatever a*, b*: R'G'B' from the YUV that is written lies in 0..1 within rounding; black and white are neutral. */
+/* Whatever a*, b*: R'G'B' from the YUV that is written lies in 0..1 within rounding; black and
+ * white are neutral. */
 static void test_gamut(void)
 {
     for (guint matrix = 0; matrix < 3; matrix++) {
@@ -207,7 +221,8 @@ static void test_gamut(void)
             fill_luma(&in);
             set(&in, 0, 0, 0, 0);
             set(&in, 0, 1, 0, 65535);
-            render_constant(&in, &out, (float)next_random(260) - 130, (float)next_random(260) - 130);
+            render_constant(&in, &out, (float)next_random(260) - 130,
+                            (float)next_random(260) - 130);
             for (guint i = 0; i < 256; i++) {
                 const double y = get(&out, 0, i % 16, i / 16) / 65535.0;
                 const double cb = (get(&out, 1, i % 16, i / 16) - 32768.0) / 65535;
@@ -234,7 +249,8 @@ static void test_luma_exact(void)
         for (guint height = 1; height < 20; height += 2) {
             for (guint variant = 0; variant < 8; variant++) {
                 const guint depth = variant & 1 ? 10 : 8;
-                MleuFormat format = yuv_format(width, height, variant >> 1 & 1, MLEU_MATRIX_BT709, MLEU_RANGE_LIMITED, depth);
+                MleuFormat format = yuv_format(width, height, variant >> 1 & 1, MLEU_MATRIX_BT709,
+                                               MLEU_RANGE_LIMITED, depth);
                 MleuFormat grey = format;
                 grey.layout = MLEU_LAYOUT_GRAY;
                 grey.chroma_shift_x = grey.chroma_shift_y = 0;
@@ -274,7 +290,8 @@ static void test_in_place(void)
 
 static void test_luma_ranges(void)
 {
-    MleuFormat full = yuv_format(256, 1, 0, MLEU_MATRIX_BT601, MLEU_RANGE_FULL, 8), limited = full, ten;
+    MleuFormat full = yuv_format(256, 1, 0, MLEU_MATRIX_BT601, MLEU_RANGE_FULL, 8), limited = full,
+               ten;
     full.layout = MLEU_LAYOUT_GRAY;
     limited.range = MLEU_RANGE_LIMITED;
     ten = limited;
@@ -299,7 +316,8 @@ static void test_luma_ranges(void)
     picture_clear(&deep);
 }
 
-/* RGB out: a grey stays grey, alpha is opaque or the input's; the luma of what is written is the input's. */
+/* RGB out: a grey stays grey, alpha is opaque or the input's; the luma of what is written is the
+ * input's. */
 static void test_rgb(void)
 {
     MleuFormat grey = yuv_format(16, 16, 0, MLEU_MATRIX_BT601, MLEU_RANGE_FULL, 8), rgb = grey;
@@ -311,7 +329,8 @@ static void test_rgb(void)
     picture_init(&again, &rgb, FALSE);
     render_constant(&in, &out, 25, -20);
     for (guint i = 0; i < 256; i++) {
-        const double luma = 0.299 * get(&out, 0, i % 16, i / 16) + 0.587 * get(&out, 1, i % 16, i / 16) +
+        const double luma = 0.299 * get(&out, 0, i % 16, i / 16) +
+                            0.587 * get(&out, 1, i % 16, i / 16) +
                             0.114 * get(&out, 2, i % 16, i / 16);
         g_assert_cmpfloat(fabs(luma - get(&in, 0, i % 16, i / 16)), <, 0.75);
         g_assert_cmpuint(get(&out, 3, i % 16, i / 16), ==, 255);
@@ -322,24 +341,31 @@ static void test_rgb(void)
     g_assert_cmpuint(get(&again, 3, 6, 5), ==, 255);
     for (guint i = 0; i < 256; i++) {
         g_assert_cmpuint(get(&again, 0, i % 16, i / 16), ==, get(&again, 1, i % 16, i / 16));
-        g_assert_cmpint(ABS((int)get(&again, 0, i % 16, i / 16) - (int)get(&in, 0, i % 16, i / 16)), <=, 1);
+        g_assert_cmpint(ABS((int)get(&again, 0, i % 16, i / 16) - (int)get(&in, 0, i % 16, i / 16)),
+                        <=, 1);
     }
     picture_clear(&in);
     picture_clear(&out);
     picture_clear(&again);
 }
 
-/* A border between two colours in the middle of the grid lies in the middle of the frame, at every size and siting. */
+/* A border between two colours in the middle of the grid lies in the middle of the frame, at every
+ * size and siting. */
 static void test_alignment(void)
 {
     const guint sizes[] = {64, 63, 200, 37};
     for (guint s = 0; s < G_N_ELEMENTS(sizes); s++) {
         for (guint variant = 0; variant < 4; variant++) {
             const guint size = sizes[s], cells = 16;
-            MleuFormat format = yuv_format(size, 8, variant & 1, MLEU_MATRIX_BT601, MLEU_RANGE_FULL, 8);
+            MleuFormat format =
+                yuv_format(size, 8, variant & 1, MLEU_MATRIX_BT601, MLEU_RANGE_FULL, 8);
             format.siting_x = variant >> 1 & 1 ? MLEU_SITING_CENTRE : MLEU_SITING_COSITED;
             /* The frame covers the grid's cells 2 .. 14. */
-            const MleuGrid grid = {.width = cells, .height = 1, .scale_x = 12.0 / size, .scale_y = 1.0 / 8, .offset_x = 2};
+            const MleuGrid grid = {.width = cells,
+                                   .height = 1,
+                                   .scale_x = 12.0 / size,
+                                   .scale_y = 1.0 / 8,
+                                   .offset_x = 2};
             float ab[32] = {0};
             for (guint i = 0; i < cells; i++)
                 ab[i] = i < cells / 2 ? -30 : 30;
@@ -359,9 +385,9 @@ static void test_alignment(void)
             g_assert_cmpuint(x, <, width);
             const double low = get(&out, 2, x - 1, 0), high = get(&out, 2, x, 0);
             const double cross = x - 1 + (128 - low) / (high - low);
-            const double pixel = format.chroma_shift_x == 0                    ? cross + 0.5
+            const double pixel = format.chroma_shift_x == 0              ? cross + 0.5
                                  : format.siting_x == MLEU_SITING_CENTRE ? 2 * cross + 1
-                                                                               : 2 * cross + 0.5;
+                                                                         : 2 * cross + 0.5;
             g_assert_cmpfloat(fabs(pixel - size / 2.0), <, 0.6);
             mleu_renderer_free(renderer);
             mleu_pool_free(pool);
@@ -377,7 +403,8 @@ static double lightness_of(double y)
     return 116 * (linear > 216.0 / 24389 ? cbrt(linear) : (24389.0 / 27 * linear + 16) / 116) - 16;
 }
 
-/* The network's input: areas averaged, L* right, the border a mirror; the mean is kept whatever the sizes. */
+/* The network's input: areas averaged, L* right, the border a mirror; the mean is kept whatever the
+ * sizes. */
 static void test_scaler(void)
 {
     MleuFormat format = yuv_format(70, 50, 0, MLEU_MATRIX_BT601, MLEU_RANGE_LIMITED, 8);
@@ -410,9 +437,12 @@ static void test_scaler(void)
     mleu_scaler_run(scaler, &in.frame, lightness);
     for (guint y = 0; y < 25; y++) {
         for (guint x = 0; x < 35; x++) {
-            const double mean = (get(&in, 0, 2 * x, 2 * y) + get(&in, 0, 2 * x + 1, 2 * y) +
-                                 get(&in, 0, 2 * x, 2 * y + 1) + get(&in, 0, 2 * x + 1, 2 * y + 1)) / 4.0;
-            g_assert_cmpfloat(fabs((double)lightness[y * 35 + x] - lightness_of((mean - 16) / 219)), <, 0.01);
+            const double mean =
+                (get(&in, 0, 2 * x, 2 * y) + get(&in, 0, 2 * x + 1, 2 * y) +
+                 get(&in, 0, 2 * x, 2 * y + 1) + get(&in, 0, 2 * x + 1, 2 * y + 1)) /
+                4.0;
+            g_assert_cmpfloat(fabs((double)lightness[y * 35 + x] - lightness_of((mean - 16) / 219)),
+                              <, 0.01);
         }
     }
     mleu_scaler_free(scaler);
@@ -428,7 +458,8 @@ static void test_scaler(void)
         mleu_scaler_run(scaler, &in.frame, lightness);
         for (guint x = 2; x + 2 < widths[i]; x++) {
             const double at = (x + 0.5) * 70 / widths[i] - 0.5;
-            g_assert_cmpfloat(fabs((double)lightness[x] - lightness_of((14 + 2 * at) / 219)), <, 0.1);
+            g_assert_cmpfloat(fabs((double)lightness[x] - lightness_of((14 + 2 * at) / 219)), <,
+                              0.1);
         }
         mleu_scaler_free(scaler);
     }
@@ -440,7 +471,8 @@ static void test_scaler(void)
 static void test_measure(void)
 {
     for (guint depth = 8; depth <= 10; depth += 2) {
-        const MleuFormat format = yuv_format(100, 80, 1, MLEU_MATRIX_BT601, MLEU_RANGE_LIMITED, depth);
+        const MleuFormat format =
+            yuv_format(100, 80, 1, MLEU_MATRIX_BT601, MLEU_RANGE_LIMITED, depth);
         const guint unit = 1u << (depth - 8);
         Picture picture;
         picture_init(&picture, &format, FALSE);
@@ -452,7 +484,9 @@ static void test_measure(void)
             for (guint y = 0; y < 40; y++) {
                 for (guint x = 0; x < 50; x++) {
                     const guint luma = 40 + 2 * x + y;
-                    const guint tone = kind == 0 ? 128 : kind == 1 ? 128 - luma / 10 : 90 + next_random(2) * 76;
+                    const guint tone = kind == 0   ? 128
+                                       : kind == 1 ? 128 - luma / 10
+                                                   : 90 + next_random(2) * 76;
                     set(&picture, 1, x, y, tone * unit);
                     set(&picture, 2, x, y, (256 - tone) * unit);
                 }

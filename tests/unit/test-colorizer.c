@@ -52,7 +52,8 @@ static void draw(guint8 *luma, guint width, guint height, guint scene)
 {
     for (guint y = 0; y < height; y++) {
         for (guint x = 0; x < width; x++) {
-            const gboolean on = scene % 2 == 0 ? (x * 8 / width + y * 8 / height) % 2 == 0 : x * 5 / width % 2 == 0;
+            const gboolean on =
+                scene % 2 == 0 ? (x * 8 / width + y * 8 / height) % 2 == 0 : x * 5 / width % 2 == 0;
             luma[y * width + x] = (guint8)((on ? 180 : 60) + (x * 40 + y * 20 * scene) / width);
         }
     }
@@ -85,7 +86,8 @@ static void render(MleuColorizer *colorizer, guint8 *chroma, double strength)
     params.strength = strength;
     memset(luma, 120, sizeof luma);
     const MleuFrame input = grey_frame(luma, W);
-    const MleuFrame output = {.plane = {{out, W, 1}, {chroma, width, 1}, {chroma + width * height, width, 1}}};
+    const MleuFrame output = {
+        .plane = {{out, W, 1}, {chroma, width, 1}, {chroma + width * height, width, 1}}};
     mleu_colorizer_render(colorizer, &input, &output, &params);
     g_assert_cmpmem(luma, sizeof luma, out, sizeof out);
 }
@@ -96,7 +98,8 @@ static void test_sizes(void)
 {
     const guint sizes[][4] = {
         /* frame, network */
-        {640, 480, 96, 64}, {480, 640, 64, 96}, {64, 64, 64, 64}, {1, 1, 64, 64}, {16384, 64, 8192, 32}, {3, 2, 96, 64},
+        {640, 480, 96, 64}, {480, 640, 64, 96},    {64, 64, 64, 64},
+        {1, 1, 64, 64},     {16384, 64, 8192, 32}, {3, 2, 96, 64},
     };
     for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
         MleuColorizer *colorizer = make_colorizer(sizes[i][0], sizes[i][1], 1);
@@ -114,11 +117,13 @@ static void test_small_frames(void)
     for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
         const guint width = sizes[i][0], height = sizes[i][1];
         MleuColorizer *colorizer = make_colorizer(width, height, 1);
-        guint8 luma[9] = {90, 100, 110, 120, 130, 140, 150, 160, 170}, out[9] = {0}, cb[9] = {0}, cr[9] = {0};
+        guint8 luma[9] = {90, 100, 110, 120, 130, 140, 150, 160, 170}, out[9] = {0}, cb[9] = {0},
+               cr[9] = {0};
         MleuParams params;
         mleu_params_init(&params);
         const MleuFrame input = grey_frame(luma, width);
-        const MleuFrame output = {.plane = {{out, width, 1}, {cb, (width + 1) / 2, 1}, {cr, (width + 1) / 2, 1}}};
+        const MleuFrame output = {
+            .plane = {{out, width, 1}, {cb, (width + 1) / 2, 1}, {cr, (width + 1) / 2, 1}}};
         g_assert_true(mleu_colorizer_predict(colorizer, &input, &params, NULL));
         g_assert_true(mleu_colorizer_smooth(colorizer, 0, &params));
         mleu_colorizer_render(colorizer, &input, &output, &params);
@@ -163,7 +168,8 @@ static void test_wild_parameters(void)
         const MleuParams params = {wild[i], wild[i], wild[i], wild[i]};
         guint8 out[W * H];
         const guint width = W / 2, height = H / 2;
-        const MleuFrame output = {.plane = {{out, W, 1}, {chroma, width, 1}, {chroma + width * height, width, 1}}};
+        const MleuFrame output = {
+            .plane = {{out, W, 1}, {chroma, width, 1}, {chroma + width * height, width, 1}}};
         g_assert_true(mleu_colorizer_predict(colorizer, &frame, &params, NULL));
         mleu_colorizer_smooth(colorizer, wild[i], &params);
         mleu_colorizer_render(colorizer, &frame, &output, &params);
@@ -215,7 +221,8 @@ static void test_history(void)
 
     predict(colorizer, 0);
     g_assert_true(mleu_colorizer_smooth(colorizer, 0.04, &params));
-    g_assert_true(mleu_colorizer_predict(colorizer, &(MleuFrame){.plane = {{(guint8[W * H]){0}, W, 1}}}, &params, NULL));
+    g_assert_true(mleu_colorizer_predict(
+        colorizer, &(MleuFrame){.plane = {{(guint8[W * H]){0}, W, 1}}}, &params, NULL));
     g_assert_false(mleu_colorizer_smooth(colorizer, 0.04, &params));
     render(colorizer, chroma, 1);
     g_assert_cmpint(memcmp(chroma, fresh, CHROMA), !=, 0);
@@ -281,18 +288,42 @@ static void test_wrong_arguments(void)
         GError *error = NULL;
         MleuConfig config = make_config(W, H);
         switch (i) {
-        case 0: config.render_size = 0; break;
-        case 1: config.render_size = 65; break;
-        case 2: config.render_size = 4096; break;
-        case 3: config.n_threads = 65; break;
-        case 4: config.input.width = 0; break;
-        case 5: config.input.height = 16385; break;
-        case 6: config.output.width++; break;
-        case 7: config.input.depth = 7; break;
-        case 8: config.output.depth = 17; break;
-        case 9: config.output.chroma_shift_x = 2; break;
-        case 10: config.output.matrix = (MleuMatrix)9; break;
-        default: config.output = config.input; break;
+        case 0:
+            config.render_size = 0;
+            break;
+        case 1:
+            config.render_size = 65;
+            break;
+        case 2:
+            config.render_size = 4096;
+            break;
+        case 3:
+            config.n_threads = 65;
+            break;
+        case 4:
+            config.input.width = 0;
+            break;
+        case 5:
+            config.input.height = 16385;
+            break;
+        case 6:
+            config.output.width++;
+            break;
+        case 7:
+            config.input.depth = 7;
+            break;
+        case 8:
+            config.output.depth = 17;
+            break;
+        case 9:
+            config.output.chroma_shift_x = 2;
+            break;
+        case 10:
+            config.output.matrix = (MleuMatrix)9;
+            break;
+        default:
+            config.output = config.input;
+            break;
         }
         g_assert_null(mleu_colorizer_new(model, &config, &error));
         const gint code = i == 11 ? (gint)MLEU_ERROR_UNSUPPORTED : (gint)MLEU_ERROR_INVALID;

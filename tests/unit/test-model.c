@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The reader of model files: right ones load, and every kind of wrong one gives its own error that names the file. */
+/* The reader of model files: right ones load, and every kind of wrong one gives its own error that
+ * names the file. */
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -170,27 +171,37 @@ static void test_tensors(void)
         const char *words;
     } cases[] = {
         {"{\"dtype\":\"F32\",\"shape\":[1]}", MLEU_ERROR_FORMAT, "needs dtype"},
-        {"{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}", MLEU_ERROR_FORMAT, "nothing else"},
+        {"{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}", MLEU_ERROR_FORMAT,
+         "nothing else"},
         {"{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]}", MLEU_ERROR_UNSUPPORTED, "F64"},
-        {"{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1],\"data_offsets\":[0,4]}", MLEU_ERROR_UNSUPPORTED, "rank"},
+        {"{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1],\"data_offsets\":[0,4]}", MLEU_ERROR_UNSUPPORTED,
+         "rank"},
         {"{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}", MLEU_ERROR_FORMAT, "size 0"},
         {"{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}", MLEU_ERROR_FORMAT, "size 0"},
         {"{\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]}", MLEU_ERROR_FORMAT, "size 0"},
-        {"{\"dtype\":\"F32\",\"shape\":[1000000000,1000000000,1000000000],\"data_offsets\":[0,4]}", MLEU_ERROR_FORMAT,
-         "overflows"},
-        {"{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}", MLEU_ERROR_FORMAT, "its shape needs 8"},
-        {"{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", MLEU_ERROR_FORMAT, "truncated"},
-        {"{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}", MLEU_ERROR_FORMAT, "data_offsets"},
-        {"{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4294967296000]}", MLEU_ERROR_FORMAT, "data_offsets"},
-        {"{\"dtype\":\"I8\",\"shape\":[2],\"data_offsets\":[2,4]}", MLEU_ERROR_FORMAT, "contiguous"},
-        {"{\"dtype\":\"I8\",\"shape\":[2],\"data_offsets\":[0,2]}", MLEU_ERROR_FORMAT, "belong to no tensor"},
-        {"{\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[0,3]},\"b\":{\"dtype\":\"I8\",\"shape\":[2],"
+        {"{\"dtype\":\"F32\",\"shape\":[1000000000,1000000000,1000000000],\"data_offsets\":[0,4]}",
+         MLEU_ERROR_FORMAT, "overflows"},
+        {"{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}", MLEU_ERROR_FORMAT,
+         "its shape needs 8"},
+        {"{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", MLEU_ERROR_FORMAT,
+         "truncated"},
+        {"{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}", MLEU_ERROR_FORMAT,
+         "data_offsets"},
+        {"{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4294967296000]}", MLEU_ERROR_FORMAT,
+         "data_offsets"},
+        {"{\"dtype\":\"I8\",\"shape\":[2],\"data_offsets\":[2,4]}", MLEU_ERROR_FORMAT,
+         "contiguous"},
+        {"{\"dtype\":\"I8\",\"shape\":[2],\"data_offsets\":[0,2]}", MLEU_ERROR_FORMAT,
+         "belong to no tensor"},
+        {"{\"dtype\":\"I8\",\"shape\":[3],\"data_offsets\":[0,3]},\"b\":{\"dtype\":\"I8\","
+         "\"shape\":[2],"
          "\"data_offsets\":[2,4]}",
          MLEU_ERROR_FORMAT, "contiguous"},
         {"{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}", MLEU_ERROR_FORMAT, "SHA-256"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        char *header = g_strdup_printf("{\"__metadata__\":{\"mleu.sha256\":\"0\"},\"a\":%s}", cases[i].entry);
+        char *header =
+            g_strdup_printf("{\"__metadata__\":{\"mleu.sha256\":\"0\"},\"a\":%s}", cases[i].entry);
         expect_header(header, cases[i].code, cases[i].words);
         g_free(header);
     }
@@ -226,39 +237,61 @@ static void test_graphs(void)
         {GRAPH("{},{}", HEAD), MLEU_ERROR_FORMAT, "no name"},
         {GRAPH(CONV "," INPUT, HEAD), MLEU_ERROR_FORMAT, "earlier node"},
         {GRAPH(INPUT "," INPUT, HEAD), MLEU_ERROR_FORMAT, "this name"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"warp\",\"input\":[\"L\"]}", HEAD), MLEU_ERROR_UNSUPPORTED, "warp"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"gain\":2}", HEAD),
+        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"warp\",\"input\":[\"L\"]}", HEAD),
+         MLEU_ERROR_UNSUPPORTED, "warp"},
+        {GRAPH(INPUT
+               ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"gain\":2}",
+               HEAD),
          MLEU_ERROR_UNSUPPORTED, "gain"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"v\"}", HEAD), MLEU_ERROR_FORMAT,
-         "no tensor v"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"bias\":\"w\"}", HEAD),
+        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"v\"}",
+               HEAD),
+         MLEU_ERROR_FORMAT, "no tensor v"},
+        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\","
+                     "\"bias\":\"w\"}",
+               HEAD),
          MLEU_ERROR_FORMAT, "shape [2]"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"stride\":9}", HEAD),
+        {GRAPH(
+             INPUT
+             ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"stride\":9}",
+             HEAD),
          MLEU_ERROR_FORMAT, "stride"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"groups\":2}", HEAD),
+        {GRAPH(
+             INPUT
+             ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"groups\":2}",
+             HEAD),
          MLEU_ERROR_FORMAT, "groups"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"padding\":[1,1]}", HEAD),
+        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\","
+                     "\"padding\":[1,1]}",
+               HEAD),
          MLEU_ERROR_FORMAT, "padding"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\",\"activation\":\"swish\"}",
+        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\","
+                     "\"activation\":\"swish\"}",
                HEAD),
          MLEU_ERROR_UNSUPPORTED, "activation"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"add\",\"input\":[\"L\"]}", HEAD), MLEU_ERROR_FORMAT, "inputs"},
-        {GRAPH(INPUT ",{\"name\":\"d\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\"},{\"name\":\"c\",\"op\":"
+        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"add\",\"input\":[\"L\"]}", HEAD), MLEU_ERROR_FORMAT,
+         "inputs"},
+        {GRAPH(INPUT ",{\"name\":\"d\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\"},{"
+                     "\"name\":\"c\",\"op\":"
                      "\"add\",\"input\":[\"L\",\"d\"]}",
                HEAD),
          MLEU_ERROR_FORMAT, "1 and 2 channels"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"upsample\",\"input\":[\"L\"]}", HEAD), MLEU_ERROR_FORMAT, "factor"},
-        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"regression\",\"input\":\"L\"}"), MLEU_ERROR_FORMAT, "last node"},
-        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"palette\",\"input\":\"c\"}"), MLEU_ERROR_UNSUPPORTED, "palette"},
-        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"classes\",\"input\":\"c\",\"bins\":\"w\"}"), MLEU_ERROR_FORMAT,
-         "shape [2, 2]"},
-        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"regression\",\"input\":\"c\",\"scale\":1e9}"), MLEU_ERROR_FORMAT,
-         "scale"},
-        {GRAPH(INPUT ",{\"name\":\"u\",\"op\":\"upsample\",\"input\":[\"L\"],\"factor\":2}," CONV, HEAD),
+        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"upsample\",\"input\":[\"L\"]}", HEAD),
+         MLEU_ERROR_FORMAT, "factor"},
+        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"regression\",\"input\":\"L\"}"),
+         MLEU_ERROR_FORMAT, "last node"},
+        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"palette\",\"input\":\"c\"}"),
+         MLEU_ERROR_UNSUPPORTED, "palette"},
+        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"classes\",\"input\":\"c\",\"bins\":\"w\"}"),
+         MLEU_ERROR_FORMAT, "shape [2, 2]"},
+        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"regression\",\"input\":\"c\",\"scale\":1e9}"),
+         MLEU_ERROR_FORMAT, "scale"},
+        {GRAPH(INPUT ",{\"name\":\"u\",\"op\":\"upsample\",\"input\":[\"L\"],\"factor\":2}," CONV,
+               HEAD),
          MLEU_ERROR_FORMAT, "nothing reads node u"},
-        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"concat\",\"input\":[\"L\",\"L\"]}", HEAD), MLEU_ERROR_FORMAT,
-         "nothing uses tensor w"},
-        {GRAPH(INPUT ",{\"name\":\"u\",\"op\":\"upsample\",\"input\":[\"L\"],\"factor\":2},{\"name\":\"c\",\"op\":"
+        {GRAPH(INPUT ",{\"name\":\"c\",\"op\":\"concat\",\"input\":[\"L\",\"L\"]}", HEAD),
+         MLEU_ERROR_FORMAT, "nothing uses tensor w"},
+        {GRAPH(INPUT ",{\"name\":\"u\",\"op\":\"upsample\",\"input\":[\"L\"],\"factor\":2},{"
+                     "\"name\":\"c\",\"op\":"
                      "\"concat\",\"input\":[\"L\",\"u\"]}",
                HEAD),
          MLEU_ERROR_FORMAT, "sizes do not fit"},
@@ -303,12 +336,14 @@ static void test_weights(void)
     expect_file(file, MLEU_ERROR_FORMAT, "w.scale");
 }
 
-/* A header of the largest size with as many names as fit must be refused, or read, in bounded time. */
+/* A header of the largest size with as many names as fit must be refused, or read, in bounded time.
+ */
 static void test_many_tensors(void)
 {
     GString *header = g_string_new("{\"__metadata__\":{}");
     for (guint i = 0; i < 10000; i++)
-        g_string_append_printf(header, ",\"%u\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[0,1]}", i);
+        g_string_append_printf(
+            header, ",\"%u\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[0,1]}", i);
     g_string_append_c(header, '}');
     expect_header(header->str, MLEU_ERROR_UNSUPPORTED, "tensors");
     g_string_free(header, TRUE);

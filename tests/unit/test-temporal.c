@@ -47,8 +47,8 @@ static float lattice(guint seed, int u, int v)
     return (float)(state >> 8) / 16777216.0f;
 }
 
-/* A picture with structure of its own for each seed: value noise, a lattice every 16 pixels. Seen from `shift` pixels
- * further on, with gain and lift of its light, and grain. */
+/* A picture with structure of its own for each seed: value noise, a lattice every 16 pixels. Seen
+ * from `shift` pixels further on, with gain and lift of its light, and grain. */
 static void draw(float *out, guint seed, float shift, float gain, float lift, float grain)
 {
     for (guint y = 0; y < H; y++) {
@@ -57,7 +57,8 @@ static void draw(float *out, guint seed, float shift, float gain, float lift, fl
             const int i = (int)u, j = (int)v;
             const float s = u - (float)i, t = v - (float)j;
             const float top = lattice(seed, i, j) * (1 - s) + lattice(seed, i + 1, j) * s;
-            const float bottom = lattice(seed, i, j + 1) * (1 - s) + lattice(seed, i + 1, j + 1) * s;
+            const float bottom =
+                lattice(seed, i, j + 1) * (1 - s) + lattice(seed, i + 1, j + 1) * s;
             const float light = 100 * (top * (1 - t) + bottom * t);
             out[y * W + x] = CLAMP(light * gain + lift + grain * (next_random() - 0.5f), 0, 100);
         }
@@ -103,7 +104,8 @@ static void cuts_each_second(float *out, guint frame)
     draw(out, frame / 25, (float)(frame % 25), 1, 0, 5);
 }
 
-/* Scans of film show its dark border: two scenes have that much in common. The second is a bright one. */
+/* Scans of film show its dark border: two scenes have that much in common. The second is a bright
+ * one. */
 static void cut_within_border(float *out, guint frame)
 {
     draw(out, frame < 20 ? 2 : 3, (float)frame, 1, frame < 20 ? -20 : 35, 5);

@@ -28,11 +28,13 @@ void testfile_free(TestFile *file)
     g_free(file);
 }
 
-void testfile_add(TestFile *file, const char *name, const char *dtype, const char *shape, gconstpointer data,
-                  gsize bytes)
+void testfile_add(TestFile *file, const char *name, const char *dtype, const char *shape,
+                  gconstpointer data, gsize bytes)
 {
-    g_string_append_printf(file->tensors, ",\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%u,%" G_GSIZE_FORMAT "]}",
-                           name, dtype, shape, file->data->len, file->data->len + bytes);
+    g_string_append_printf(
+        file->tensors,
+        ",\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%u,%" G_GSIZE_FORMAT "]}", name,
+        dtype, shape, file->data->len, file->data->len + bytes);
     g_byte_array_append(file->data, data, (guint)bytes);
 }
 
@@ -73,7 +75,8 @@ static gboolean has_key(const TestFile *file, const char *key)
 
 GByteArray *testfile_bytes(TestFile *file)
 {
-    char *digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, file->data->data, file->data->len);
+    char *digest =
+        g_compute_checksum_for_data(G_CHECKSUM_SHA256, file->data->data, file->data->len);
     const struct {
         const char *key, *value;
     } defaults[] = {{"mleu.format", "1"}, {"mleu.name", "test"}, {"mleu.sha256", digest}};
@@ -84,7 +87,8 @@ GByteArray *testfile_bytes(TestFile *file)
     GString *header = g_string_new("{\"__metadata__\":{");
     for (guint i = 0; i < file->keys->len; i++) {
         char *value = g_strescape(file->values->pdata[i], NULL);
-        g_string_append_printf(header, "%s\"%s\":\"%s\"", i > 0 ? "," : "", (char *)file->keys->pdata[i], value);
+        g_string_append_printf(header, "%s\"%s\":\"%s\"", i > 0 ? "," : "",
+                               (char *)file->keys->pdata[i], value);
         g_free(value);
     }
     g_string_append_printf(header, "}%s}", file->tensors->str);
@@ -101,7 +105,8 @@ static float next_weight(guint32 *state)
     return (float)(*state >> 8) / 8388608.0f - 1.0f;
 }
 
-static void add_random(TestFile *file, const char *name, const char *shape, guint count, float scale, guint32 seed)
+static void add_random(TestFile *file, const char *name, const char *shape, guint count,
+                       float scale, guint32 seed)
 {
     float *values = g_new(float, count);
     for (guint i = 0; i < count; i++)
@@ -123,9 +128,11 @@ TestFile *testmodel_small(void)
         "{\"stride\":32,\"nodes\":["
         "{\"name\":\"L\",\"op\":\"input\"},"
         "{\"name\":\"x\",\"op\":\"affine\",\"input\":[\"L\"],\"scale\":0.02,\"offset\":-1},"
-        "{\"name\":\"a\",\"op\":\"conv2d\",\"input\":[\"x\"],\"weight\":\"a.weight\",\"bias\":\"a.bias\",\"stride\":4,"
+        "{\"name\":\"a\",\"op\":\"conv2d\",\"input\":[\"x\"],\"weight\":\"a.weight\",\"bias\":\"a."
+        "bias\",\"stride\":4,"
         "\"padding\":[1,1,1,1],\"activation\":\"relu\"},"
-        "{\"name\":\"b\",\"op\":\"conv2d\",\"input\":[\"a\"],\"weight\":\"b.weight\",\"bias\":\"b.bias\","
+        "{\"name\":\"b\",\"op\":\"conv2d\",\"input\":[\"a\"],\"weight\":\"b.weight\",\"bias\":\"b."
+        "bias\","
         "\"activation\":\"tanh\"}],"
         "\"head\":{\"type\":\"regression\",\"input\":\"b\",\"scale\":60}}");
     return file;

@@ -4,7 +4,8 @@
 #include <glib.h>
 
 /*
- * Model files (models/FORMAT.md) made in memory for tests: whole and right ones, and ones that are wrong in one way.
+ * Model files (models/FORMAT.md) made in memory for tests: whole and right ones, and ones that are
+ * wrong in one way.
  */
 
 typedef struct _TestFile TestFile;
@@ -13,8 +14,8 @@ TestFile *testfile_new(void);
 void testfile_free(TestFile *file);
 
 /* A tensor of @dtype with a JSON shape such as "[2,1,3,3]" and its bytes. */
-void testfile_add(TestFile *file, const char *name, const char *dtype, const char *shape, gconstpointer data,
-                  gsize bytes);
+void testfile_add(TestFile *file, const char *name, const char *dtype, const char *shape,
+                  gconstpointer data, gsize bytes);
 
 /* A metadata string; mleu.format, mleu.name and mleu.sha256 are added where they are not set. */
 void testfile_metadata(TestFile *file, const char *key, const char *value);
@@ -22,11 +23,13 @@ void testfile_metadata(TestFile *file, const char *key, const char *value);
 /* The file: length, JSON header, data. */
 GByteArray *testfile_bytes(TestFile *file);
 
-/* Whole file contents from a header of one's own and data: for headers that testfile_bytes() would not write. */
+/* Whole file contents from a header of one's own and data: for headers that testfile_bytes() would
+ * not write. */
 GByteArray *testfile_raw(const char *header, gconstpointer data, gsize bytes);
 
-/* A small regression network, stride 32: 3x3 convolution of stride 4, 8 channels, then 1x1 to a*, b* with tanh. Its
- * weights are a fixed pseudo-random sequence, so that colours differ over a picture. */
+/* A small regression network, stride 32: 3x3 convolution of stride 4, 8 channels, then 1x1 to a*,
+ * b* with tanh. Its weights are a fixed pseudo-random sequence, so that colours differ over a
+ * picture. */
 TestFile *testmodel_small(void);
 
 /* Writes testmodel_small() to @path. */

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #define TIER(name) name##__avx2
-#include "kernels/tiers.h"
 #include "kernels/f32.inc"
+#include "kernels/tiers.h"
