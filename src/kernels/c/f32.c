@@ -1,4 +1,3 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #define TIER(name) name##__c
 #include "kernels/f32.inc"
-#include "kernels/tiers.h"
