@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Colours a black-and-white film: everything but the pictures is carried over. examples/colorize-film builds and runs
- * this program. */
+/* Colours a black-and-white film: everything but the pictures is carried over.
+ * examples/colorize-film builds and runs this program. */
 #include "film/messages.h"
 #include "film/progress.h"
 
@@ -98,17 +98,20 @@ static gboolean on_tick(gpointer data)
     first = video->first;
     g_mutex_unlock(&video->lock);
     if (frames > 0)
-        film_progress_show(&run->progress, frames, position - MIN(first, position), film_get_duration(run->film));
+        film_progress_show(&run->progress, frames, position - MIN(first, position),
+                           film_get_duration(run->film));
     return G_SOURCE_CONTINUE;
 }
 
-/* What is left of a film that did not end well: an unfinished Matroska file can be played, an MP4 cannot. */
+/* What is left of a film that did not end well: an unfinished Matroska file can be played, an MP4
+ * cannot. */
 static void leave_part(Run *run)
 {
     if (!g_file_test(run->options->part, G_FILE_TEST_EXISTS))
         return;
     if (run->film->container->open_ended && run->film->video.written > 0)
-        film_progress_say(&run->progress, "colorize-film: %s holds the film so far, unfinished", run->options->part);
+        film_progress_say(&run->progress, "colorize-film: %s holds the film so far, unfinished",
+                          run->options->part);
     else
         g_unlink(run->options->part);
 }
@@ -121,7 +124,8 @@ static gboolean on_interrupt(gpointer data)
     if (!run->interrupted) {
         run->interrupted = TRUE;
         run->interrupted_at = now;
-        film_progress_say(&run->progress, "colorize-film: ending the film here; Ctrl-C again to leave at once");
+        film_progress_say(&run->progress,
+                          "colorize-film: ending the film here; Ctrl-C again to leave at once");
         film_stop(run->film);
     } else if (now - run->interrupted_at > SAME_INTERRUPT) {
         leave_part(run);
@@ -133,8 +137,10 @@ static gboolean on_interrupt(gpointer data)
 static void play(Run *run)
 {
     GstBus *bus = gst_element_get_bus(run->film->pipeline);
-    guint sources[] = {gst_bus_add_watch(bus, on_message, run), g_timeout_add(TICK_MS, on_tick, run),
-                       g_unix_signal_add(SIGINT, on_interrupt, run), g_unix_signal_add(SIGTERM, on_interrupt, run)};
+    guint sources[] = {gst_bus_add_watch(bus, on_message, run),
+                       g_timeout_add(TICK_MS, on_tick, run),
+                       g_unix_signal_add(SIGINT, on_interrupt, run),
+                       g_unix_signal_add(SIGTERM, on_interrupt, run)};
 
     film_progress_init(&run->progress);
     /* A failed change of state has its error on the bus. */
@@ -147,15 +153,17 @@ static void play(Run *run)
     gst_object_unref(bus);
 }
 
-/* A file that was cut off, or of which GStreamer does not read all: its container announces more. */
+/* A file that was cut off, or of which GStreamer does not read all: its container announces more.
+ */
 static void warn_if_short(Run *run)
 {
     const FilmVideo *video = &run->film->video;
     GstClockTime end = video->timeline.end - MIN(video->first, video->timeline.end);
 
     if (GST_CLOCK_TIME_IS_VALID(run->duration) && end + SHORT_BY < run->duration)
-        film_progress_say(&run->progress, "colorize-film: warning: the pictures of %s end after %.1f of %.1f s",
-                          run->options->in, (double)end / GST_SECOND, (double)run->duration / GST_SECOND);
+        film_progress_say(
+            &run->progress, "colorize-film: warning: the pictures of %s end after %.1f of %.1f s",
+            run->options->in, (double)end / GST_SECOND, (double)run->duration / GST_SECOND);
 }
 
 static int finish(Run *run)
@@ -177,7 +185,8 @@ static int finish(Run *run)
         return STATUS_INTERRUPTED;
     }
     if (run->interrupted && GST_CLOCK_TIME_IS_VALID(video->cut)) {
-        film_progress_say(&run->progress, "colorize-film: %s holds the first %" G_GUINT64_FORMAT " frames",
+        film_progress_say(&run->progress,
+                          "colorize-film: %s holds the first %" G_GUINT64_FORMAT " frames",
                           run->options->part, video->written);
         return STATUS_INTERRUPTED;
     }
@@ -187,8 +196,8 @@ static int finish(Run *run)
         g_error_free(error);
         return EXIT_FAILURE;
     }
-    film_progress_say(&run->progress, "%s: %" G_GUINT64_FORMAT " frames in %.1f s, %.1f fps", run->options->out,
-                      video->written, seconds, (double)video->written / seconds);
+    film_progress_say(&run->progress, "%s: %" G_GUINT64_FORMAT " frames in %.1f s, %.1f fps",
+                      run->options->out, video->written, seconds, (double)video->written / seconds);
     return EXIT_SUCCESS;
 }
 

@@ -3,12 +3,13 @@
 
 #include "matroska.h"
 
-/* Matroska's usual tick of 1 ms makes 24 or 30 frames a second uneven. A block's time is a signed 16-bit number of ticks
- * after its cluster's, so that finer ticks mean shorter clusters: 3.2 seconds with this one. */
+/* Matroska's usual tick of 1 ms makes 24 or 30 frames a second uneven. A block's time is a signed
+ * 16-bit number of ticks after its cluster's, so that finer ticks mean shorter clusters: 3.2
+ * seconds with this one. */
 #define MATROSKA_TICK_NS (100 * GST_USECOND)
 
-/* Ticks a second of an MP4 track whose frame rate is unknown, and the least for the others: a film with a varying frame
- * rate declares its average. */
+/* Ticks a second of an MP4 track whose frame rate is unknown, and the least for the others: a film
+ * with a varying frame rate declares its average. */
 #define MP4_TICKS 90000
 
 static const FilmContainer containers[] = {
@@ -33,7 +34,8 @@ GstElement *film_container_make_muxer(const FilmContainer *container)
     if (muxer != NULL && g_str_equal(container->muxer, "matroskamux")) {
         GstPad *pad = gst_element_get_static_pad(muxer, "src");
 
-        g_object_set(muxer, "timecodescale", (gint64)MATROSKA_TICK_NS, "writing-app", "colorize-film", NULL);
+        g_object_set(muxer, "timecodescale", (gint64)MATROSKA_TICK_NS, "writing-app",
+                     "colorize-film", NULL);
         film_matroska_mend(pad);
         gst_object_unref(pad);
     }
@@ -62,8 +64,8 @@ void film_container_set_frame_rate(GstPad *muxer_pad, const GstCaps *caps)
 
     if (g_object_class_find_property(G_OBJECT_GET_CLASS(muxer_pad), "trak-timescale") == NULL)
         return;
-    if (gst_structure_get_fraction(structure, "framerate", &numerator, &denominator) && numerator > 0 &&
-        numerator <= MP4_TICKS)
+    if (gst_structure_get_fraction(structure, "framerate", &numerator, &denominator) &&
+        numerator > 0 && numerator <= MP4_TICKS)
         ticks = (guint)numerator * ((MP4_TICKS + (guint)numerator - 1) / (guint)numerator);
     g_object_set(muxer_pad, "trak-timescale", ticks, NULL);
 }

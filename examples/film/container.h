@@ -30,8 +30,10 @@ const FilmContainer *film_container_for(const char *extension);
 /** film_container_make_muxer: its muxer, set up; NULL: not installed. */
 GstElement *film_container_make_muxer(const FilmContainer *container);
 
-/** film_muxer_accepts: whether a track of @caps goes in through a pad named by the @template_name. */
+/** film_muxer_accepts: whether a track of @caps goes in through a pad named by the @template_name.
+ */
 gboolean film_muxer_accepts(GstElement *muxer, const char *template_name, const GstCaps *caps);
 
-/** film_container_set_frame_rate: the ticks of the video track on @muxer_pad are made to fit @caps. */
+/** film_container_set_frame_rate: the ticks of the video track on @muxer_pad are made to fit @caps.
+ */
 void film_container_set_frame_rate(GstPad *muxer_pad, const GstCaps *caps);

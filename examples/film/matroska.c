@@ -3,16 +3,16 @@
 
 #include <string.h>
 
-/* EBML: an element's identifier, the length of its data (the first byte's leading zeros say how many bytes it takes), its
- * data. Other elements know this one's place and size, so that the mended one must be as long: what is left becomes a
- * Void element, which readers skip. */
+/* EBML: an element's identifier, the length of its data (the first byte's leading zeros say how
+ * many bytes it takes), its data. Other elements know this one's place and size, so that the mended
+ * one must be as long: what is left becomes a Void element, which readers skip. */
 #define TAG_STRING_ID "\x44\x87"
 #define ID_BYTES 2
 #define VOID_ID 0xec
 #define ONE_BYTE_MAX 126
 
-/* matroskamux sends each element of the tags in a buffer of its own: its text; NULL: it is another element, or its text
- * is as it should be. */
+/* matroskamux sends each element of the tags in a buffer of its own: its text; NULL: it is another
+ * element, or its text is as it should be. */
 static char *mended_text(const guint8 *data, gsize size)
 {
     gsize length_bytes = 1, length;

@@ -4,7 +4,8 @@
 #include <gst/gst.h>
 
 /**
- * film_matroska_mend: matroskamux (1.22) writes the text of tags as it would stand in a pipeline description, "The\ Film"
- * with its quotation marks and octal numbers for letters with accents. Writes the text itself. @pad is the muxer's source.
+ * film_matroska_mend: matroskamux (1.22) writes the text of tags as it would stand in a pipeline
+ * description, "The\ Film" with its quotation marks and octal numbers for letters with accents.
+ * Writes the text itself. @pad is the muxer's source.
  */
 void film_matroska_mend(GstPad *pad);

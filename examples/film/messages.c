@@ -13,9 +13,10 @@ char *film_missing_decoder(const Film *film, GstMessage *message)
         !gst_object_has_as_ancestor(GST_MESSAGE_SRC(message), GST_OBJECT(film->decoder)))
         return NULL;
     description = gst_missing_plugin_message_get_description(message);
-    text = g_strdup_printf("%s: GStreamer has no %s here; the Debian packages gstreamer1.0-libav, "
-                           "gstreamer1.0-plugins-bad and gstreamer1.0-plugins-ugly have the usual ones",
-                           film->options->in, description);
+    text = g_strdup_printf(
+        "%s: GStreamer has no %s here; the Debian packages gstreamer1.0-libav, "
+        "gstreamer1.0-plugins-bad and gstreamer1.0-plugins-ugly have the usual ones",
+        film->options->in, description);
     g_free(description);
     return text;
 }
@@ -23,7 +24,8 @@ char *film_missing_decoder(const Film *film, GstMessage *message)
 static gboolean comes_from(const Film *film, GstMessage *message, const char *factory_name)
 {
     GstObject *source = GST_MESSAGE_SRC(message);
-    GstElementFactory *factory = GST_IS_ELEMENT(source) ? gst_element_get_factory(GST_ELEMENT(source)) : NULL;
+    GstElementFactory *factory =
+        GST_IS_ELEMENT(source) ? gst_element_get_factory(GST_ELEMENT(source)) : NULL;
 
     (void)film;
     return factory != NULL && g_str_equal(GST_OBJECT_NAME(factory), factory_name);

@@ -23,12 +23,16 @@ static const struct {
     const char *description;
     const char *argument;
 } element_options[] = {
-    {"model", "model", "Network: a file, or a name to look up (default: mleu-classification)", "MODEL"},
+    {"model", "model", "Network: a file, or a name to look up (default: mleu-classification)",
+     "MODEL"},
     {"strength", "strength", "From grey (0) to full colour (1, the default)", "0..1"},
     {"saturation", "saturation", "Factor on the colours (default: 1)", "0..4"},
-    {"temperature", "temperature", "Low: bold colours; high: safe ones (default: 0, the model's own)", "0..5"},
-    {"smoothing", "smoothing", "Time constant of the colours' average, in seconds (default: 0.3)", "0..1"},
-    {"render-size", "render-size", "The network sees the short side at this many pixels (default: 256)", "PIXELS"},
+    {"temperature", "temperature",
+     "Low: bold colours; high: safe ones (default: 0, the model's own)", "0..5"},
+    {"smoothing", "smoothing", "Time constant of the colours' average, in seconds (default: 0.3)",
+     "0..1"},
+    {"render-size", "render-size",
+     "The network sees the short side at this many pixels (default: 256)", "PIXELS"},
     {"threads", "n-threads", "Threads for the network (default: 0, one for each processor)", "N"},
 };
 
@@ -40,7 +44,8 @@ static void setting_free(gpointer data)
     g_free(setting);
 }
 
-static gboolean on_element_option(const char *name, const char *value, gpointer data, GError **error)
+static gboolean on_element_option(const char *name, const char *value, gpointer data,
+                                  GError **error)
 {
     FilmOptions *options = data;
     const char *bare = name + strspn(name, "-");
@@ -59,7 +64,8 @@ static gboolean on_element_option(const char *name, const char *value, gpointer 
     return TRUE;
 }
 
-static gboolean fail(GError **error, GIOErrorEnum code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static gboolean fail(GError **error, GIOErrorEnum code, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
 
 static gboolean fail(GError **error, GIOErrorEnum code, const char *format, ...)
 {
@@ -71,14 +77,15 @@ static gboolean fail(GError **error, GIOErrorEnum code, const char *format, ...)
     return FALSE;
 }
 
-gboolean film_setting_check(const FilmSetting *setting, GObject *object, GValue *value, GError **error)
+gboolean film_setting_check(const FilmSetting *setting, GObject *object, GValue *value,
+                            GError **error)
 {
     GParamSpec *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(object), setting->property);
     char *end = NULL;
 
     if (spec == NULL)
-        return fail(error, G_IO_ERROR_NOT_SUPPORTED, "--%s: this mleucolorize has no property %s", setting->option,
-                    setting->property);
+        return fail(error, G_IO_ERROR_NOT_SUPPORTED, "--%s: this mleucolorize has no property %s",
+                    setting->option, setting->property);
     g_value_init(value, G_PARAM_SPEC_VALUE_TYPE(spec));
     if (G_VALUE_HOLDS_STRING(value)) {
         g_value_set_string(value, setting->value);
@@ -88,17 +95,19 @@ gboolean film_setting_check(const FilmSetting *setting, GObject *object, GValue 
     double parsed = g_ascii_strtod(setting->value, &end);
     gboolean whole = !G_VALUE_HOLDS_DOUBLE(value) && !G_VALUE_HOLDS_FLOAT(value);
 
-    if (end == setting->value || *end != '\0' || !isfinite(parsed) || (whole && parsed != floor(parsed)) ||
-        fabs(parsed) > G_MAXINT)
-        return fail(error, G_IO_ERROR_INVALID_ARGUMENT, "--%s %s: not a %snumber", setting->option, setting->value,
-                    whole ? "whole " : "");
+    if (end == setting->value || *end != '\0' || !isfinite(parsed) ||
+        (whole && parsed != floor(parsed)) || fabs(parsed) > G_MAXINT)
+        return fail(error, G_IO_ERROR_INVALID_ARGUMENT, "--%s %s: not a %snumber", setting->option,
+                    setting->value, whole ? "whole " : "");
     g_value_init(&number, G_TYPE_DOUBLE);
     g_value_set_double(&number, parsed);
-    /* A transform to an unsigned type wraps; a negative number is out of every range that there is. */
+    /* A transform to an unsigned type wraps; a negative number is out of every range that there is.
+     */
     if (parsed >= 0 && g_value_transform(&number, value) && !g_param_value_validate(spec, value))
         return TRUE;
-    return fail(error, G_IO_ERROR_INVALID_ARGUMENT, "--%s %s: out of range; see gst-inspect-1.0 mleucolorize",
-                setting->option, setting->value);
+    return fail(error, G_IO_ERROR_INVALID_ARGUMENT,
+                "--%s %s: out of range; see gst-inspect-1.0 mleucolorize", setting->option,
+                setting->value);
 }
 
 static gboolean same_file(const char *a, const char *b)
@@ -131,10 +140,12 @@ static gboolean check_out(const FilmOptions *options, GError **error)
     gboolean writable;
 
     if (same_file(options->in, out))
-        return fail(error, G_IO_ERROR_EXISTS, "%s: is the input itself, which is never overwritten", out);
+        return fail(error, G_IO_ERROR_EXISTS, "%s: is the input itself, which is never overwritten",
+                    out);
     if (same_file(options->in, options->part))
         return fail(error, G_IO_ERROR_EXISTS,
-                    "%s: would be written through %s, which is the input: choose another name", out, options->part);
+                    "%s: would be written through %s, which is the input: choose another name", out,
+                    options->part);
     if (g_file_test(out, G_FILE_TEST_IS_DIR))
         return fail(error, G_IO_ERROR_IS_DIRECTORY, "%s: a directory", out);
     if (!options->force && g_file_test(out, G_FILE_TEST_EXISTS))
@@ -142,7 +153,8 @@ static gboolean check_out(const FilmOptions *options, GError **error)
     folder = g_path_get_dirname(out);
     writable = g_access(folder, W_OK | X_OK) == 0;
     if (!writable)
-        fail(error, g_io_error_from_errno(errno), "%s: cannot write here: %s", folder, g_strerror(errno));
+        fail(error, g_io_error_from_errno(errno), "%s: cannot write here: %s", folder,
+             g_strerror(errno));
     g_free(folder);
     return writable;
 }
@@ -178,8 +190,8 @@ static gboolean choose_names(FilmOptions *options, char **names, GError **error)
     }
     stem = without_extension(options->out, &extension);
     if (film_container_for(extension) == NULL) {
-        fail(error, G_IO_ERROR_NOT_SUPPORTED, "%s: unknown kind of file; %s can be written", options->out,
-             FILM_CONTAINER_EXTENSIONS);
+        fail(error, G_IO_ERROR_NOT_SUPPORTED, "%s: unknown kind of file; %s can be written",
+             options->out, FILM_CONTAINER_EXTENSIONS);
         g_free(stem);
         return FALSE;
     }
@@ -194,7 +206,8 @@ static gboolean parse(FilmOptions *options, int *argc, char ***argv, GError **er
     gboolean version = FALSE, ok = FALSE;
     const GOptionEntry own[] = {
         {"quality", 0, 0, G_OPTION_ARG_INT, &options->quality,
-         "Rate factor of the H.264 video: lower is better and larger (default: " G_STRINGIFY(QUALITY_DEFAULT) ")",
+         "Rate factor of the H.264 video: lower is better and larger (default: " G_STRINGIFY(
+             QUALITY_DEFAULT) ")",
          "0..50"},
         {"recolour", 0, 0, G_OPTION_ARG_NONE, &options->recolour,
          "Colour the shots that have colours of their own, too", NULL},
@@ -220,9 +233,12 @@ static gboolean parse(FilmOptions *options, int *argc, char ***argv, GError **er
     g_option_group_add_entries(group, own);
     g_option_context_set_main_group(context, group);
     g_option_context_set_summary(
-        context, "Writes the black-and-white film IN in colour. Sound, subtitles, chapters, tags and times are kept.\n"
-                 "OUT is Matroska (.mkv) or MP4 (.mp4, .m4v, .mov); without it, IN's name with -color.mkv, in the\n"
-                 "current folder. Until it is complete, and after Ctrl-C, it is called NAME.part.EXT.");
+        context,
+        "Writes the black-and-white film IN in colour. Sound, subtitles, chapters, tags and times "
+        "are kept.\n"
+        "OUT is Matroska (.mkv) or MP4 (.mp4, .m4v, .mov); without it, IN's name with -color.mkv, "
+        "in the\n"
+        "current folder. Until it is complete, and after Ctrl-C, it is called NAME.part.EXT.");
     if (!g_option_context_parse(context, argc, argv, error)) {
         g_prefix_error(error, "%s", "");
     } else if (version) {
@@ -233,9 +249,11 @@ static gboolean parse(FilmOptions *options, int *argc, char ***argv, GError **er
     } else if (g_strv_length(names) > 2) {
         fail(error, G_IO_ERROR_INVALID_ARGUMENT, "%s: one IN and one OUT are enough", names[2]);
     } else if (options->quality < 0 || options->quality > QUALITY_MAX) {
-        fail(error, G_IO_ERROR_INVALID_ARGUMENT, "--quality %d: must be 0 .. %d", options->quality, QUALITY_MAX);
+        fail(error, G_IO_ERROR_INVALID_ARGUMENT, "--quality %d: must be 0 .. %d", options->quality,
+             QUALITY_MAX);
     } else {
-        ok = choose_names(options, names, error) && check_in(options->in, error) && check_out(options, error);
+        ok = choose_names(options, names, error) && check_in(options->in, error) &&
+             check_out(options, error);
     }
     g_strfreev(names);
     g_option_context_free(context);
@@ -271,14 +289,15 @@ gboolean film_move_into_place(const FilmOptions *options, GError **error)
     /* Not every file system knows RENAME_NOREPLACE. */
     if (done && !options->force) {
         done = renameat2(AT_FDCWD, options->part, AT_FDCWD, options->out, RENAME_NOREPLACE) == 0;
-        if (!done && (errno == EINVAL || errno == ENOSYS) && !g_file_test(options->out, G_FILE_TEST_EXISTS))
+        if (!done && (errno == EINVAL || errno == ENOSYS) &&
+            !g_file_test(options->out, G_FILE_TEST_EXISTS))
             done = g_rename(options->part, options->out) == 0;
     } else if (done) {
         done = g_rename(options->part, options->out) == 0;
     }
     if (!done)
-        fail(error, g_io_error_from_errno(errno), "%s: %s; the film is in %s", options->out, g_strerror(errno),
-             options->part);
+        fail(error, g_io_error_from_errno(errno), "%s: %s; the film is in %s", options->out,
+             g_strerror(errno), options->part);
     if (fd >= 0)
         close(fd);
     return done;

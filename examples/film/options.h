@@ -31,17 +31,19 @@ typedef struct {
 } FilmSetting;
 
 /**
- * film_options_parse: NULL with @error set where the command line is wrong, where IN cannot be read, or where OUT may
- * not be written. Prints and ends the program on --help and --version.
+ * film_options_parse: NULL with @error set where the command line is wrong, where IN cannot be
+ * read, or where OUT may not be written. Prints and ends the program on --help and --version.
  */
 FilmOptions *film_options_parse(int *argc, char ***argv, GError **error);
 void film_options_free(FilmOptions *options);
 
-/** film_setting_check: whether @object takes @setting: its kind and its range are the property's own. */
-gboolean film_setting_check(const FilmSetting *setting, GObject *object, GValue *value, GError **error);
+/** film_setting_check: whether @object takes @setting: its kind and its range are the property's
+ * own. */
+gboolean film_setting_check(const FilmSetting *setting, GObject *object, GValue *value,
+                            GError **error);
 
 /**
- * film_move_into_place: gives the complete @part its final name. Without --force a file that came to be there in the
- * meantime is left alone.
+ * film_move_into_place: gives the complete @part its final name. Without --force a file that came
+ * to be there in the meantime is left alone.
  */
 gboolean film_move_into_place(const FilmOptions *options, GError **error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pipeline.h"
 
+#include "chapters.h"
+
 /* What a track may have waiting, compressed, before the others must catch up. */
 #define QUEUE_BYTES (16u << 20)
 
@@ -26,7 +28,8 @@ static GstPad *through_queue(Film *film, GstPad *from)
 /* The parser that makes of @caps what the muxer takes, such as ADTS into raw AAC; NULL: none. */
 static GstElement *find_parser(Film *film, FilmKind kind, const GstCaps *caps)
 {
-    GList *all = gst_element_factory_list_get_elements(GST_ELEMENT_FACTORY_TYPE_PARSER, GST_RANK_MARGINAL);
+    GList *all =
+        gst_element_factory_list_get_elements(GST_ELEMENT_FACTORY_TYPE_PARSER, GST_RANK_MARGINAL);
     GList *fitting = gst_element_factory_list_filter(all, caps, GST_PAD_SINK, FALSE);
     GstPadTemplate *template = gst_element_get_pad_template(film->muxer, film_kind_template(kind));
     GstElement *parser = NULL;
@@ -56,8 +59,8 @@ static GstPad *through(Film *film, GstPad *from, GstElement *element)
     return gst_element_get_static_pad(element, "src");
 }
 
-/* What stands between a track and the muxer, where it does not go in as it is: a parser for another framing, a change of
- * caps for text. */
+/* What stands between a track and the muxer, where it does not go in as it is: a parser for another
+ * framing, a change of caps for text. */
 static GstElement *make_adapter(Film *film, FilmKind kind, const GstCaps *caps)
 {
     GstElement *adapter;
@@ -93,10 +96,11 @@ static void leave_out(Film *film, FilmKind kind, GstPad *pad, const GstCaps *cap
     if (kind == FILM_VIDEO)
         text = g_strdup_printf("%s is left out: one video is coloured, the first", track);
     else
-        text = g_strdup_printf("%s is left out: GStreamer cannot write it into %s%s", track, film->container->name,
-                               kind != FILM_OTHER && !film->container->open_ended && matroska_holds(kind, caps)
-                                   ? "; a name that ends in .mkv keeps it"
-                                   : "");
+        text = g_strdup_printf(
+            "%s is left out: GStreamer cannot write it into %s%s", track, film->container->name,
+            kind != FILM_OTHER && !film->container->open_ended && matroska_holds(kind, caps)
+                ? "; a name that ends in .mkv keeps it"
+                : "");
     film_post(GST_OBJECT(film->pipeline), FALSE, text);
     g_free(track);
 }
@@ -111,7 +115,8 @@ static void add_video(Film *film, GstPad *pad)
     film->video_pad = gst_object_ref(pad);
     g_mutex_unlock(&film->video.lock);
     if (exit == NULL || gst_pad_link(exit, entry) != GST_PAD_LINK_OK)
-        film_post(GST_OBJECT(film->pipeline), TRUE, g_strdup("the video cannot be linked to its decoder"));
+        film_post(GST_OBJECT(film->pipeline), TRUE,
+                  g_strdup("the video cannot be linked to its decoder"));
     g_clear_pointer(&exit, gst_object_unref);
     gst_object_unref(entry);
 }
@@ -154,10 +159,13 @@ static GstPadProbeReturn on_first_data(GstPad *pad, GstPadProbeInfo *info, gpoin
 
     (void)info;
     if (film->count[FILM_VIDEO] == 0)
-        film_post(GST_OBJECT(film->pipeline), TRUE, g_strdup_printf("%s: no video track", film->options->in));
-    if (chapters != NULL && pad == film->video_pad && !film->container->keeps_chapters)
+        film_post(GST_OBJECT(film->pipeline), TRUE,
+                  g_strdup_printf("%s: no video track", film->options->in));
+    if ((chapters != NULL || film->chapters != NULL) && pad == film->video_pad &&
+        !film->container->keeps_chapters)
         film_post(GST_OBJECT(film->pipeline), FALSE,
-                  g_strdup_printf("the chapters are left out: GStreamer cannot write them into %s; a name that ends in .mkv "
+                  g_strdup_printf("the chapters are left out: GStreamer cannot write them into %s; "
+                                  "a name that ends in .mkv "
                                   "keeps them",
                                   film->container->name));
     if (chapters != NULL)
@@ -178,7 +186,8 @@ static void on_track(GstElement *parsebin, GstPad *pad, Film *film)
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_first_data, film, NULL);
     if (kind == FILM_VIDEO && film->video_pad == NULL)
         add_video(film, pad);
-    else if (kind == FILM_VIDEO || film_kind_template(kind) == NULL || !carry(film, kind, pad, caps))
+    else if (kind == FILM_VIDEO || film_kind_template(kind) == NULL ||
+             !carry(film, kind, pad, caps))
         leave_out(film, kind, pad, caps);
     gst_caps_unref(caps);
 }
@@ -187,7 +196,8 @@ static void on_track(GstElement *parsebin, GstPad *pad, Film *film)
 static gboolean on_parse_further(GstElement *parsebin, GstPad *pad, GstCaps *caps, Film *film)
 {
     (void)parsebin;
-    return film_kind(pad, caps) != FILM_SUBTITLE || !film_muxer_accepts(film->muxer, film_kind_template(FILM_SUBTITLE), caps);
+    return film_kind(pad, caps) != FILM_SUBTITLE ||
+           !film_muxer_accepts(film->muxer, film_kind_template(FILM_SUBTITLE), caps);
 }
 
 static void on_element(GstBin *parsebin, GstElement *element, Film *film)
@@ -224,14 +234,18 @@ static gboolean build(Film *film, GError **error)
     film->muxer = film_container_make_muxer(film->container);
     if (film->muxer == NULL) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
-                    "GStreamer's element %s is missing: install gstreamer1.0-plugins-good", film->container->muxer);
+                    "GStreamer's element %s is missing: install gstreamer1.0-plugins-good",
+                    film->container->muxer);
         return FALSE;
     }
     gst_bin_add(bin, film->muxer);
+    film->chapters = film_chapters_read(film->options->in);
+    if (film->chapters != NULL && film->container->keeps_chapters)
+        gst_toc_setter_set_toc(GST_TOC_SETTER(film->muxer), film->chapters);
     g_object_set(source, "location", film->options->in, NULL);
     g_object_set(sink, "location", film->options->part, NULL);
-    g_object_set(film->queue, "max-size-buffers", 0, "max-size-time", G_GUINT64_CONSTANT(0), "max-size-bytes",
-                 QUEUE_BYTES, NULL);
+    g_object_set(film->queue, "max-size-buffers", 0, "max-size-time", G_GUINT64_CONSTANT(0),
+                 "max-size-bytes", QUEUE_BYTES, NULL);
     g_signal_connect(parsebin, "element-added", G_CALLBACK(on_element), film);
     g_signal_connect(parsebin, "autoplug-continue", G_CALLBACK(on_parse_further), film);
     g_signal_connect(parsebin, "pad-added", G_CALLBACK(on_track), film);
@@ -264,11 +278,14 @@ void film_free(Film *film)
     film_video_clear(&film->video);
     g_clear_pointer(&film->video_pad, gst_object_unref);
     g_ptr_array_unref(film->tracks);
+    if (film->chapters != NULL)
+        gst_toc_unref(film->chapters);
     g_free(film);
 }
 
-/* The demuxer may have no word for a subtitle track until the file's end: it is ended here. Its thread may be waiting in
- * the muxer until the video has ended, hence not in the thread of the video, nor in the one of the program. */
+/* The demuxer may have no word for a subtitle track until the file's end: it is ended here. Its
+ * thread may be waiting in the muxer until the video has ended, hence not in the thread of the
+ * video, nor in the one of the program. */
 static void end_subtitles(GstElement *pipeline, gpointer data)
 {
     Film *film = data;

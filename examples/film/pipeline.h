@@ -11,6 +11,7 @@
  *                      --others-> multiqueue ! FilmTrack             ! muxer
  *
  * @as_stamped: as in FilmTimeline.
+ * @chapters: (nullable): those that the demuxer does not tell of.
  * @count: tracks seen, of each kind.
  * @video_pad: (nullable): parsebin's, of the video that is coloured; guarded by @video.lock.
  * @tracks: (element-type FilmTrack): the others; guarded by @video.lock.
@@ -25,6 +26,7 @@ typedef struct {
     GstElement *muxer;
     FilmVideo video;
     gboolean as_stamped;
+    GstToc *chapters;
     guint count[FILM_KINDS];
     GstPad *video_pad;
     GPtrArray *tracks;
@@ -40,7 +42,7 @@ void film_stop(Film *film);
 GstClockTime film_get_duration(Film *film);
 
 /**
- * film_relieve: lets the queues grow where one track is so far ahead of another in the file that all would wait for each
- * other forever. To be called now and then.
+ * film_relieve: lets the queues grow where one track is so far ahead of another in the file that
+ * all would wait for each other forever. To be called now and then.
  */
 void film_relieve(Film *film);

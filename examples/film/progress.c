@@ -36,13 +36,14 @@ static char *status_text(const FilmProgress *progress, guint64 frames, double sh
     if (share <= 0)
         return g_strdup_printf("%" G_GUINT64_FORMAT " frames, %.1f fps", frames, rate);
     left = clock_text(elapsed / share - elapsed);
-    text = g_strdup_printf("%3d%%  %" G_GUINT64_FORMAT " frames, %.1f fps, %s left", (int)(share * 100), frames, rate,
-                           left);
+    text = g_strdup_printf("%3d%%  %" G_GUINT64_FORMAT " frames, %.1f fps, %s left",
+                           (int)(share * 100), frames, rate, left);
     g_free(left);
     return text;
 }
 
-void film_progress_show(FilmProgress *progress, guint64 frames, GstClockTime position, GstClockTime duration)
+void film_progress_show(FilmProgress *progress, guint64 frames, GstClockTime position,
+                        GstClockTime duration)
 {
     gint64 now = g_get_monotonic_time();
     double share = 0;

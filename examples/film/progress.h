@@ -4,7 +4,8 @@
 #include <gst/gst.h>
 
 /**
- * FilmProgress: tells on stderr how far the film is: a bar in one line of a terminal, elsewhere a line now and then.
+ * FilmProgress: tells on stderr how far the film is: a bar in one line of a terminal, elsewhere a
+ * line now and then.
  */
 typedef struct {
     gboolean terminal;
@@ -15,8 +16,10 @@ typedef struct {
 
 void film_progress_init(FilmProgress *progress);
 
-/** film_progress_show: to be called some times a second. @duration: %GST_CLOCK_TIME_NONE: unknown. */
-void film_progress_show(FilmProgress *progress, guint64 frames, GstClockTime position, GstClockTime duration);
+/** film_progress_show: to be called some times a second. @duration: %GST_CLOCK_TIME_NONE: unknown.
+ */
+void film_progress_show(FilmProgress *progress, guint64 frames, GstClockTime position,
+                        GstClockTime duration);
 
 /** film_progress_say: a line of text, which does not get mixed up with the bar. */
 void film_progress_say(FilmProgress *progress, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -16,7 +16,8 @@ static GstClockTime film_time(const FilmTimeline *timeline, GstClockTime time)
         return GST_CLOCK_TIME_NONE;
     if (timeline->as_stamped)
         return time;
-    switch (gst_segment_to_stream_time_full(&timeline->segment, GST_FORMAT_TIME, time, &stream_time)) {
+    switch (
+        gst_segment_to_stream_time_full(&timeline->segment, GST_FORMAT_TIME, time, &stream_time)) {
     case 1:
         return stream_time;
     case -1:
@@ -51,7 +52,8 @@ GstEvent *film_timeline_event(FilmTimeline *timeline, GstEvent *event)
     return replacement;
 }
 
-GstBuffer *film_timeline_buffer(FilmTimeline *timeline, GstBuffer *buffer, GstClockTime default_duration)
+GstBuffer *film_timeline_buffer(FilmTimeline *timeline, GstBuffer *buffer,
+                                GstClockTime default_duration)
 {
     GstClockTime pts = film_time(timeline, GST_BUFFER_PTS(buffer));
     GstClockTime dts = film_time(timeline, GST_BUFFER_DTS(buffer));

@@ -27,12 +27,14 @@ FilmKind film_kind(GstPad *pad, const GstCaps *caps)
     GstStreamType type = stream ? gst_stream_get_stream_type(stream) : GST_STREAM_TYPE_UNKNOWN;
 
     g_clear_pointer(&stream, gst_object_unref);
-    if (type & GST_STREAM_TYPE_VIDEO || g_str_has_prefix(name, "video/") || g_str_has_prefix(name, "image/"))
+    if (type & GST_STREAM_TYPE_VIDEO || g_str_has_prefix(name, "video/") ||
+        g_str_has_prefix(name, "image/"))
         return FILM_VIDEO;
     if (type & GST_STREAM_TYPE_AUDIO || g_str_has_prefix(name, "audio/"))
         return FILM_AUDIO;
-    if (type & GST_STREAM_TYPE_TEXT || g_str_has_prefix(name, "text/") || g_str_has_prefix(name, "subpicture/") ||
-        g_str_has_prefix(name, "subtitle/") || g_str_has_prefix(name, "application/x-subtitle") ||
+    if (type & GST_STREAM_TYPE_TEXT || g_str_has_prefix(name, "text/") ||
+        g_str_has_prefix(name, "subpicture/") || g_str_has_prefix(name, "subtitle/") ||
+        g_str_has_prefix(name, "application/x-subtitle") ||
         g_str_equal(name, "application/x-ssa") || g_str_equal(name, "application/x-ass"))
         return FILM_SUBTITLE;
     return FILM_OTHER;
@@ -74,7 +76,8 @@ gboolean film_track_is_markup(const GstCaps *caps)
            g_strcmp0(gst_structure_get_string(structure, "format"), "pango-markup") == 0;
 }
 
-/* What g_markup_escape_text() makes of one character, back to that character; NULL: @text does not begin with any. */
+/* What g_markup_escape_text() makes of one character, back to that character; NULL: @text does not
+ * begin with any. */
 static const char *unescape(const char *text, gunichar *character)
 {
     static const struct {
@@ -91,12 +94,14 @@ static const char *unescape(const char *text, gunichar *character)
     }
     if (!g_str_has_prefix(text, "&#"))
         return NULL;
-    *character = (gunichar)(text[2] == 'x' ? strtoul(text + 3, &end, 16) : strtoul(text + 2, &end, 10));
+    *character =
+        (gunichar)(text[2] == 'x' ? strtoul(text + 3, &end, 16) : strtoul(text + 2, &end, 10));
     return *end == ';' && g_unichar_validate(*character) ? end + 1 : NULL;
 }
 
-/* matroskademux escapes text until the first tag of markup in the track, and nothing from there on. What is in the file
- * is thus the text unescaped, unless it has a '<' of its own: that would have been escaped. */
+/* matroskademux escapes text until the first tag of markup in the track, and nothing from there on.
+ * What is in the file is thus the text unescaped, unless it has a '<' of its own: that would have
+ * been escaped. */
 static GstBuffer *as_in_the_file(FilmTrack *track, GstBuffer *buffer)
 {
     GstMapInfo map;
@@ -143,8 +148,8 @@ static gboolean is_cut(const FilmTrack *track, GstClockTime time)
     return cut;
 }
 
-/* Headers that the caps have too. flacparse does not flag all of its own, and matroskamux writes those it does not know
- * among the frames. */
+/* Headers that the caps have too. flacparse does not flag all of its own, and matroskamux writes
+ * those it does not know among the frames. */
 static gboolean is_header(FilmTrack *track, GstBuffer *buffer)
 {
     GstCaps *caps;
@@ -155,7 +160,8 @@ static gboolean is_header(FilmTrack *track, GstBuffer *buffer)
         return FALSE;
     }
     caps = gst_pad_get_current_caps(track->pad);
-    header = caps != NULL && gst_structure_has_field(gst_caps_get_structure(caps, 0), "streamheader");
+    header =
+        caps != NULL && gst_structure_has_field(gst_caps_get_structure(caps, 0), "streamheader");
     gst_clear_caps(&caps);
     return header;
 }
@@ -186,7 +192,8 @@ static GstPadProbeReturn on_data(GstPad *pad, GstPadProbeInfo *info, gpointer da
     return GST_PAD_PROBE_HANDLED;
 }
 
-FilmTrack *film_track_new(FilmKind kind, GstPad *queue_pad, GstPad *pad, GMutex *lock, const GstClockTime *cut)
+FilmTrack *film_track_new(FilmKind kind, GstPad *queue_pad, GstPad *pad, GMutex *lock,
+                          const GstClockTime *cut)
 {
     FilmTrack *track = g_new0(FilmTrack, 1);
 
@@ -196,7 +203,8 @@ FilmTrack *film_track_new(FilmKind kind, GstPad *queue_pad, GstPad *pad, GMutex 
     track->lock = lock;
     track->cut = cut;
     film_timeline_init(&track->timeline, FALSE);
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_data, track, NULL);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_data,
+                      track, NULL);
     return track;
 }
 

@@ -21,7 +21,8 @@ char *film_track_describe(FilmKind kind, guint number, GstPad *pad, const GstCap
  * @markup: text that its demuxer declared to be Pango markup.
  * @markup_seen: some of it really was.
  * @timed: a buffer with a time has come; those before may be the codec's headers.
- * @cut: nothing from this time on is let through; %GST_CLOCK_TIME_NONE: everything is. Guarded by @lock.
+ * @cut: nothing from this time on is let through; %GST_CLOCK_TIME_NONE: everything is. Guarded by
+ * @lock.
  */
 typedef struct {
     FilmKind kind;
@@ -36,9 +37,12 @@ typedef struct {
     const GstClockTime *cut;
 } FilmTrack;
 
-/** film_track_new: watches @pad. @lock and @cut outlive the track. Its timeline and @markup are the caller's to set. */
-FilmTrack *film_track_new(FilmKind kind, GstPad *queue_pad, GstPad *pad, GMutex *lock, const GstClockTime *cut);
+/** film_track_new: watches @pad. @lock and @cut outlive the track. Its timeline and @markup are the
+ * caller's to set. */
+FilmTrack *film_track_new(FilmKind kind, GstPad *queue_pad, GstPad *pad, GMutex *lock,
+                          const GstClockTime *cut);
 void film_track_free(FilmTrack *track);
 
-/** film_track_is_markup: whether @caps are text with Pango markup. Muxers want the plain text that is in the file. */
+/** film_track_is_markup: whether @caps are text with Pango markup. Muxers want the plain text that
+ * is in the file. */
 gboolean film_track_is_markup(const GstCaps *caps);

@@ -3,7 +3,8 @@
 
 #include <gst/video/video.h>
 
-/* Raw frames between two threads: enough for decoder, network and encoder to work at the same time. */
+/* Raw frames between two threads: enough for decoder, network and encoder to work at the same time.
+ */
 #define RAW_FRAMES 4
 
 /* Frames from one key frame to the next at most: how far a player must decode to jump. */
@@ -14,8 +15,8 @@ GstElement *film_make(GstBin *bin, const char *factory, const char *package, GEr
     GstElement *element = gst_element_factory_make(factory, NULL);
 
     if (element == NULL)
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "GStreamer's element %s is missing: install %s", factory,
-                    package);
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                    "GStreamer's element %s is missing: install %s", factory, package);
     else
         gst_bin_add(bin, element);
     return element;
@@ -23,9 +24,10 @@ GstElement *film_make(GstBin *bin, const char *factory, const char *package, GEr
 
 void film_post(GstObject *source, gboolean fatal, char *text)
 {
-    gst_element_post_message(GST_ELEMENT(source),
-                             gst_message_new_application(source, gst_structure_new(fatal ? "film-error" : "film-warning",
-                                                                                   "text", G_TYPE_STRING, text, NULL)));
+    gst_element_post_message(
+        GST_ELEMENT(source),
+        gst_message_new_application(source, gst_structure_new(fatal ? "film-error" : "film-warning",
+                                                              "text", G_TYPE_STRING, text, NULL)));
     g_free(text);
 }
 
@@ -38,14 +40,16 @@ static void on_size(FilmVideo *video, const GstCaps *caps)
         return;
     if (video->width != 0 && (video->width != info.width || video->height != info.height)) {
         film_post(GST_OBJECT(video->head), TRUE,
-                  g_strdup_printf("the picture changes from %dx%d to %dx%d at %.3f s; such films must be cut there first",
+                  g_strdup_printf("the picture changes from %dx%d to %dx%d at %.3f s; such films "
+                                  "must be cut there first",
                                   video->width, video->height, info.width, info.height,
                                   (double)video->timeline.end / GST_SECOND));
         return;
     }
     if (video->width == 0 && ((info.width | info.height) & 1))
         film_post(GST_OBJECT(video->head), FALSE,
-                  g_strdup_printf("%dx%d: H.264 needs even sizes; the last %s left out", info.width, info.height,
+                  g_strdup_printf("%dx%d: H.264 needs even sizes; the last %s left out", info.width,
+                                  info.height,
                                   !(info.height & 1)  ? "column is"
                                   : !(info.width & 1) ? "row is"
                                                       : "column and row are"));
@@ -132,8 +136,8 @@ static GstPadProbeReturn on_encoded(GstPad *pad, GstPadProbeInfo *info, gpointer
     return GST_PAD_PROBE_OK;
 }
 
-static void watch(GstElement *element, const char *pad_name, GstPadProbeType type, GstPadProbeCallback callback,
-                  FilmVideo *video)
+static void watch(GstElement *element, const char *pad_name, GstPadProbeType type,
+                  GstPadProbeCallback callback, FilmVideo *video)
 {
     GstPad *pad = gst_element_get_static_pad(element, pad_name);
 
@@ -172,32 +176,39 @@ gboolean film_video_init(FilmVideo *video, GstBin *bin, const FilmOptions *optio
         !(flip = film_make(bin, "videoflip", "gstreamer1.0-plugins-good", error)) ||
         !(convert = film_make(bin, "videoconvert", "gstreamer1.0-plugins-base", error)) ||
         !(format = film_make(bin, "capsfilter", "libgstreamer1.0-0", error)) ||
-        !(colorizer = film_make(bin, "mleucolorize", "this project's plugin (examples/colorize-film builds it)", error)) ||
+        !(colorizer =
+              film_make(bin, "mleucolorize",
+                        "this project's plugin (examples/colorize-film builds it)", error)) ||
         !(coloured = film_make(bin, "queue", "libgstreamer1.0-0", error)) ||
         !(video->tail = film_make(bin, "x264enc", "gstreamer1.0-plugins-ugly", error)) ||
         !set_up_colorizer(colorizer, options, error))
         return FALSE;
-    g_object_set(video->head, "max-size-buffers", RAW_FRAMES, "max-size-bytes", 0, "max-size-time", G_GUINT64_CONSTANT(0),
-                 NULL);
-    g_object_set(coloured, "max-size-buffers", RAW_FRAMES, "max-size-bytes", 0, "max-size-time", G_GUINT64_CONSTANT(0),
-                 NULL);
-    /* The picture is turned upright here: neither muxer of GStreamer 1.22 writes a rotation, and the network knows the
-     * world from its feet. */
+    g_object_set(video->head, "max-size-buffers", RAW_FRAMES, "max-size-bytes", 0, "max-size-time",
+                 G_GUINT64_CONSTANT(0), NULL);
+    g_object_set(coloured, "max-size-buffers", RAW_FRAMES, "max-size-bytes", 0, "max-size-time",
+                 G_GUINT64_CONSTANT(0), NULL);
+    /* The picture is turned upright here: neither muxer of GStreamer 1.22 writes a rotation, and
+     * the network knows the world from its feet. */
     gst_util_set_object_arg(G_OBJECT(flip), "video-direction", "auto");
     /* One format in and out of mleucolorize, so that it can pass coloured frames on unchanged. */
     caps = gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, "I420", NULL);
     g_object_set(format, "caps", caps, NULL);
     gst_caps_unref(caps);
-    /* No B-frames: every frame is written in the order in which it is seen, at its own time. With them, a long pause
-     * between two frames would put a later frame farther ahead of an earlier one than a Matroska cluster can say. */
-    g_object_set(video->tail, "quantizer", options->quality, "bframes", 0, "key-int-max", KEY_FRAMES, NULL);
+    /* No B-frames: every frame is written in the order in which it is seen, at its own time. With
+     * them, a long pause between two frames would put a later frame farther ahead of an earlier one
+     * than a Matroska cluster can say. */
+    g_object_set(video->tail, "quantizer", options->quality, "bframes", 0, "key-int-max",
+                 KEY_FRAMES, NULL);
     gst_util_set_object_arg(G_OBJECT(video->tail), "pass", "qual");
     gst_util_set_object_arg(G_OBJECT(video->tail), "speed-preset", "fast");
 
-    watch(video->head, "sink", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_decoded, video);
+    watch(video->head, "sink", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+          on_decoded, video);
     watch(colorizer, "src", GST_PAD_PROBE_TYPE_BUFFER, on_coloured, video);
-    watch(video->tail, "src", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_encoded, video);
-    if (gst_element_link_many(video->head, convert, format, video->crop, flip, colorizer, coloured, video->tail, NULL))
+    watch(video->tail, "src", GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+          on_encoded, video);
+    if (gst_element_link_many(video->head, convert, format, video->crop, flip, colorizer, coloured,
+                              video->tail, NULL))
         return TRUE;
     g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "the video's elements do not fit each other");
     return FALSE;

@@ -49,5 +49,6 @@ void film_video_stop(FilmVideo *video);
 /** film_make: an element of @bin; the @error names the Debian @package that has it. */
 GstElement *film_make(GstBin *bin, const char *factory, const char *package, GError **error);
 
-/** film_post: has the main program say @text: a warning, or, with @fatal, the error that ends it. Takes @text. */
+/** film_post: has the main program say @text: a warning, or, with @fatal, the error that ends it.
+ * Takes @text. */
 void film_post(GstObject *source, gboolean fatal, char *text);

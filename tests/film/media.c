@@ -10,10 +10,26 @@
 static char *folder;
 
 static const char *const plugins[] = {
-    "app",          "audioconvert", "audioparsers", "audioresample",   "audiotestsrc",      "coreelements",
-    "debug",        "flac",         "isomp4",       "lame",            "libav",             "matroska",
-    "playback",     "typefindfunctions",            "videoconvertscale", "videocrop",       "videofilter",
-    "videoparsersbad",              "videotestsrc", "x264",
+    "app",
+    "audioconvert",
+    "audioparsers",
+    "audioresample",
+    "audiotestsrc",
+    "coreelements",
+    "debug",
+    "flac",
+    "isomp4",
+    "lame",
+    "libav",
+    "matroska",
+    "playback",
+    "typefindfunctions",
+    "videoconvertscale",
+    "videocrop",
+    "videofilter",
+    "videoparsersbad",
+    "videotestsrc",
+    "x264",
 };
 
 char *media_path(const char *name)
@@ -42,7 +58,8 @@ void media_begin(int *argc, char ***argv)
     g_assert_no_error(error);
     for (guint i = 0; i < G_N_ELEMENTS(plugins); i++)
         link_plugin(plugins[i]);
-    /* A registry of our own, made in this process: the scanner has no sanitizer's runtime to load our plugin with. */
+    /* A registry of our own, made in this process: the scanner has no sanitizer's runtime to load
+     * our plugin with. */
     g_setenv("GST_PLUGIN_SYSTEM_PATH_1_0", folder, TRUE);
     g_setenv("GST_PLUGIN_PATH_1_0", TEST_PLUGIN_FOLDER, TRUE);
     g_unsetenv("GST_PLUGIN_PATH");
@@ -161,7 +178,8 @@ static GstPadProbeReturn on_data(GstPad *pad, GstPadProbeInfo *info, gpointer da
 static void on_pad(GstElement *demuxer, GstPad *pad, Media *media)
 {
     GstElement *pipeline = GST_ELEMENT(gst_object_get_parent(GST_OBJECT(demuxer)));
-    GstElement *queue = gst_element_factory_make("queue", NULL), *sink = gst_element_factory_make("fakesink", NULL);
+    GstElement *queue = gst_element_factory_make("queue", NULL),
+               *sink = gst_element_factory_make("fakesink", NULL);
     GstPad *entry = gst_element_get_static_pad(queue, "sink");
     MediaTrack *track = g_new0(MediaTrack, 1);
     Reader *reader = g_new0(Reader, 1);
@@ -177,8 +195,10 @@ static void on_pad(GstElement *demuxer, GstPad *pad, Media *media)
     reader->media = media;
     reader->track = track;
     reader->as_stamped = g_str_has_prefix(GST_OBJECT_NAME(demuxer), "matroska");
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_data, reader, g_free);
-    g_object_set(queue, "max-size-buffers", 0, "max-size-bytes", 0, "max-size-time", G_GUINT64_CONSTANT(0), NULL);
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_data,
+                      reader, g_free);
+    g_object_set(queue, "max-size-buffers", 0, "max-size-bytes", 0, "max-size-time",
+                 G_GUINT64_CONSTANT(0), NULL);
     g_object_set(sink, "async", FALSE, NULL);
     gst_bin_add_many(GST_BIN(pipeline), queue, sink, NULL);
     gst_element_link(queue, sink);
@@ -195,7 +215,8 @@ static void run_to_end(GstElement *pipeline)
     GstMessage *message;
 
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    message = gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    message =
+        gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
         GError *error = NULL;
         char *debug = NULL;
@@ -211,8 +232,10 @@ static void run_to_end(GstElement *pipeline)
 Media *media_read(const char *path)
 {
     Media *media = g_new0(Media, 1);
-    GstElement *pipeline = gst_pipeline_new(NULL), *source = gst_element_factory_make("filesrc", NULL);
-    GstElement *demuxer = gst_element_factory_make(g_str_has_suffix(path, ".mkv") ? "matroskademux" : "qtdemux", NULL);
+    GstElement *pipeline = gst_pipeline_new(NULL),
+               *source = gst_element_factory_make("filesrc", NULL);
+    GstElement *demuxer = gst_element_factory_make(
+        g_str_has_suffix(path, ".mkv") ? "matroskademux" : "qtdemux", NULL);
 
     media->tracks = g_ptr_array_new_with_free_func(free_track);
     media->tags = gst_tag_list_new_empty();
@@ -247,9 +270,10 @@ const MediaTrack *media_track(const Media *media, const char *kind, guint index)
 
 guint media_decode(const char *path, MediaFrame frame, gpointer data)
 {
-    char *launch = g_strdup_printf("filesrc location=\"%s\" ! parsebin ! avdec_h264 ! videoconvert ! "
-                                   "video/x-raw,format=I420 ! appsink name=frames sync=false max-buffers=4",
-                                   path);
+    char *launch =
+        g_strdup_printf("filesrc location=\"%s\" ! parsebin ! avdec_h264 ! videoconvert ! "
+                        "video/x-raw,format=I420 ! appsink name=frames sync=false max-buffers=4",
+                        path);
     GstElement *pipeline = gst_parse_launch(launch, NULL);
     GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "frames");
     GstSample *sample;
@@ -289,7 +313,8 @@ GSubprocess *media_start(const char *in, const char *out, GPtrArray *options)
     if (out != NULL)
         g_ptr_array_add(arguments, g_strdup(out));
     g_ptr_array_add(arguments, NULL);
-    process = g_subprocess_newv((const char *const *)arguments->pdata, G_SUBPROCESS_FLAGS_STDERR_PIPE, &error);
+    process = g_subprocess_newv((const char *const *)arguments->pdata,
+                                G_SUBPROCESS_FLAGS_STDERR_PIPE, &error);
     g_assert_no_error(error);
     g_ptr_array_unref(arguments);
     return process;
@@ -327,7 +352,8 @@ int media_colorize(char **messages, const char *in, const char *out, ...)
 static GstPadProbeReturn on_vary(GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
     guint *count = data;
-    /* 25 frames a second with some late, and from the 20th on two seconds later: a pause longer than a lookahead. */
+    /* 25 frames a second with some late, and from the 20th on two seconds later: a pause longer
+     * than a lookahead. */
     static const int late_ms[] = {0, 13, 1, 20, 0, 7, 33};
     guint n = (*count)++;
 
@@ -339,7 +365,8 @@ static GstPadProbeReturn on_vary(GstPad *pad, GstPadProbeInfo *info, gpointer da
     return GST_PAD_PROBE_OK;
 }
 
-static void push_text(GstElement *source, const char *text, GstClockTime start, GstClockTime duration)
+static void push_text(GstElement *source, const char *text, GstClockTime start,
+                      GstClockTime duration)
 {
     GstBuffer *buffer = gst_buffer_new_wrapped(g_strdup(text), strlen(text));
     GstFlowReturn flow;
@@ -402,25 +429,32 @@ char *media_make(const MediaRecipe *recipe)
     GError *error = NULL;
     guint count = 0;
 
-    g_string_printf(launch,
-                    "%s name=muxer ! filesink location=\"%s\" videotestsrc num-buffers=%u pattern=%s ! "
-                    "video/x-raw,format=I420,width=96,height=64,framerate=25/1,pixel-aspect-ratio=%s ! %s "
-                    "identity name=vary ! x264enc bframes=2 b-adapt=false key-int-max=10 speed-preset=ultrafast ! "
-                    "h264parse ! muxer. ",
-                    matroska ? "matroskamux" : "mp4mux", path, recipe->frames, recipe->pattern,
-                    recipe->aspect ? recipe->aspect : "1/1", recipe->filter ? recipe->filter : "");
+    g_string_printf(
+        launch,
+        "%s name=muxer ! filesink location=\"%s\" videotestsrc num-buffers=%u pattern=%s ! "
+        "video/x-raw,format=I420,width=96,height=64,framerate=25/1,pixel-aspect-ratio=%s ! %s "
+        "identity name=vary ! x264enc bframes=2 b-adapt=false key-int-max=10 "
+        "speed-preset=ultrafast ! "
+        "h264parse ! muxer. ",
+        matroska ? "matroskamux" : "mp4mux", path, recipe->frames, recipe->pattern,
+        recipe->aspect ? recipe->aspect : "1/1", recipe->filter ? recipe->filter : "");
     if (recipe->sounds > 0)
-        g_string_append_printf(launch,
-                               "audiotestsrc num-buffers=100 samplesperbuffer=1152 ! audio/x-raw,rate=44100 ! %s ! "
-                               "taginject tags=\"language-code=de\" ! queue ! muxer. ",
-                               matroska ? "flacenc" : "lamemp3enc");
+        g_string_append_printf(
+            launch,
+            "audiotestsrc num-buffers=100 samplesperbuffer=1152 ! audio/x-raw,rate=44100 ! %s ! "
+            "taginject tags=\"language-code=de\" ! queue ! muxer. ",
+            matroska ? "flacenc" : "lamemp3enc");
     if (recipe->sounds > 1)
-        g_string_append(launch, "audiotestsrc freq=880 num-buffers=100 samplesperbuffer=1024 ! audio/x-raw,rate=44100 ! "
-                                "audioconvert ! avenc_aac ! taginject "
-                                "tags=\"language-code=fr,title=\\\"Second sound\\\"\" ! queue ! muxer. ");
+        g_string_append(launch,
+                        "audiotestsrc freq=880 num-buffers=100 samplesperbuffer=1024 ! "
+                        "audio/x-raw,rate=44100 ! "
+                        "audioconvert ! avenc_aac ! taginject "
+                        "tags=\"language-code=fr,title=\\\"Second sound\\\"\" ! queue ! muxer. ");
     if (recipe->text)
-        g_string_append(launch, "appsrc name=text format=time caps=\"text/x-raw,format=utf8\" ! "
-                                "taginject tags=\"language-code=en\" ! queue ! text/x-raw,format=utf8 ! muxer. ");
+        g_string_append(
+            launch,
+            "appsrc name=text format=time caps=\"text/x-raw,format=utf8\" ! "
+            "taginject tags=\"language-code=en\" ! queue ! text/x-raw,format=utf8 ! muxer. ");
     pipeline = gst_parse_launch(launch->str, &error);
     g_assert_no_error(error);
     muxer = gst_bin_get_by_name(GST_BIN(pipeline), "muxer");
@@ -435,8 +469,8 @@ char *media_make(const MediaRecipe *recipe)
         add_text(pipeline);
     if (recipe->chapters)
         add_chapters(muxer);
-    gst_tag_setter_add_tags(GST_TAG_SETTER(muxer), GST_TAG_MERGE_REPLACE, GST_TAG_TITLE, "Caf\303\251 & Co",
-                            GST_TAG_ARTIST, "Someone", NULL);
+    gst_tag_setter_add_tags(GST_TAG_SETTER(muxer), GST_TAG_MERGE_REPLACE, GST_TAG_TITLE,
+                            "Caf\303\251 & Co", GST_TAG_ARTIST, "Someone", NULL);
     start_late(muxer, recipe->start);
     run_to_end(pipeline);
     gst_object_unref(vary);

@@ -13,14 +13,14 @@ char *media_path(const char *name);
 
 /* What to make: 96x64, H.264 with B-frames. */
 typedef struct {
-    const char *name;       /* ends in .mkv or .mp4 */
+    const char *name; /* ends in .mkv or .mp4 */
     guint frames;
-    const char *pattern;    /* of videotestsrc */
-    const char *filter;     /* (nullable): elements on the raw video, with a '!' at the end */
-    const char *aspect;     /* pixel aspect ratio, "n/d" */
-    gboolean varying;       /* frames at uneven distances, one of them long */
-    guint sounds;           /* 0..2: FLAC or MP3 in German, AAC in French with a title */
-    gboolean text;          /* subtitles in Matroska */
+    const char *pattern; /* of videotestsrc */
+    const char *filter;  /* (nullable): elements on the raw video, with a '!' at the end */
+    const char *aspect;  /* pixel aspect ratio, "n/d" */
+    gboolean varying;    /* frames at uneven distances, one of them long */
+    guint sounds;        /* 0..2: FLAC or MP3 in German, AAC in French with a title */
+    gboolean text;       /* subtitles in Matroska */
     gboolean chapters;
     GstClockTime start;
 } MediaRecipe;
@@ -49,7 +49,8 @@ Media *media_read(const char *path);
 void media_free(Media *media);
 const MediaTrack *media_track(const Media *media, const char *kind, guint index);
 
-/* Runs colorize-film with the small model and the arguments, NULL at the end. Returns: its exit status. */
+/* Runs colorize-film with the small model and the arguments, NULL at the end. Returns: its exit
+ * status. */
 int media_colorize(char **messages, const char *in, const char *out, ...) G_GNUC_NULL_TERMINATED;
 
 /* Starts it, with stderr into a pipe. */

@@ -14,16 +14,19 @@ static void interrupt_when_under_way(GSubprocess *process, const char *part)
 {
     GStatBuf status;
 
-    while (g_subprocess_get_identifier(process) != NULL && (g_stat(part, &status) != 0 || status.st_size < ENOUGH_BYTES))
+    while (g_subprocess_get_identifier(process) != NULL &&
+           (g_stat(part, &status) != 0 || status.st_size < ENOUGH_BYTES))
         g_usleep(2000);
     g_subprocess_send_signal(process, SIGINT);
 }
 
 static void test_interrupt(gconstpointer extension)
 {
-    const MediaRecipe recipe = {.name = "long.mkv", .frames = FRAMES, .pattern = "snow", .sounds = 2, .text = TRUE};
+    const MediaRecipe recipe = {
+        .name = "long.mkv", .frames = FRAMES, .pattern = "snow", .sounds = 2, .text = TRUE};
     char *in = media_make(&recipe);
-    char *out_name = g_strconcat("stopped.", extension, NULL), *part_name = g_strconcat("stopped.part.", extension, NULL);
+    char *out_name = g_strconcat("stopped.", extension, NULL),
+         *part_name = g_strconcat("stopped.part.", extension, NULL);
     char *out = media_path(out_name), *part = media_path(part_name), *messages;
     char *options[] = {(char *)"--quality=1"};
     GPtrArray array = {(gpointer *)options, 1};
@@ -48,7 +51,8 @@ static void test_interrupt(gconstpointer extension)
     g_assert_cmpuint(sound->pts->len, >, 0);
     /* The sound ends with the pictures. */
     g_assert_cmpuint(g_array_index(sound->pts, GstClockTime, sound->pts->len - 1), <,
-                     g_array_index(video->pts, GstClockTime, video->pts->len - 1) + GST_SECOND / 25);
+                     g_array_index(video->pts, GstClockTime, video->pts->len - 1) +
+                         GST_SECOND / 25);
     media_free(media);
     g_object_unref(process);
     g_free(messages);

@@ -50,12 +50,17 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer d
 /* Between decoder and encoder, sample for sample. */
 static void test_luma(void)
 {
-    const MediaRecipe recipe = {.name = "grey.mkv", .frames = 20, .pattern = "ball", .filter = "videobalance saturation=0 !"};
+    const MediaRecipe recipe = {.name = "grey.mkv",
+                                .frames = 20,
+                                .pattern = "ball",
+                                .filter = "videobalance saturation=0 !"};
     char *in = media_make(&recipe), *model = media_path("small.safetensors");
-    char *launch = g_strdup_printf("filesrc location=\"%s\" ! parsebin ! avdec_h264 ! mleucolorize name=colour "
-                                   "model=\"%s\" render-size=32 ! video/x-raw,format=I420 ! fakesink",
-                                   in, model);
-    GstElement *pipeline = gst_parse_launch(launch, NULL), *element = gst_bin_get_by_name(GST_BIN(pipeline), "colour");
+    char *launch = g_strdup_printf(
+        "filesrc location=\"%s\" ! parsebin ! avdec_h264 ! mleucolorize name=colour "
+        "model=\"%s\" render-size=32 ! video/x-raw,format=I420 ! fakesink",
+        in, model);
+    GstElement *pipeline = gst_parse_launch(launch, NULL),
+               *element = gst_bin_get_by_name(GST_BIN(pipeline), "colour");
     Planes planes = {{g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref),
                       g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref)},
                      FALSE};
@@ -70,7 +75,8 @@ static void test_luma(void)
         gst_object_unref(pad);
     }
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    message = gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    message =
+        gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
     g_assert_cmpint(GST_MESSAGE_TYPE(message), ==, GST_MESSAGE_EOS);
     gst_message_unref(message);
     gst_element_set_state(pipeline, GST_STATE_NULL);
@@ -107,7 +113,8 @@ static void on_decoded(GstBuffer *buffer, GstCaps *caps, guint index, gpointer d
         return;
     }
     gsize size;
-    const guint8 *a = g_bytes_get_data(now, &size), *b = g_bytes_get_data(chroma->frames->pdata[index], NULL);
+    const guint8 *a = g_bytes_get_data(now, &size),
+                 *b = g_bytes_get_data(chroma->frames->pdata[index], NULL);
     double sum = 0;
 
     for (gsize i = 0; i < size; i++)
@@ -122,18 +129,21 @@ static GstPadProbeReturn on_saturation(GstPad *pad, GstPadProbeInfo *info, gpoin
 
     (void)pad;
     /* The first half is in colour. */
-    g_object_set(balance, "saturation", GST_BUFFER_OFFSET(GST_PAD_PROBE_INFO_BUFFER(info)) < HALF ? 1.0 : 0.0, NULL);
+    g_object_set(balance, "saturation",
+                 GST_BUFFER_OFFSET(GST_PAD_PROBE_INFO_BUFFER(info)) < HALF ? 1.0 : 0.0, NULL);
     return GST_PAD_PROBE_OK;
 }
 
 static char *make_half_coloured(void)
 {
     char *path = media_path("half.mkv");
-    char *launch = g_strdup_printf("videotestsrc num-buffers=%d pattern=smpte name=source ! "
-                                   "video/x-raw,format=I420,width=96,height=64,framerate=25/1 ! videobalance name=balance ! "
-                                   "x264enc quantizer=10 pass=quant key-int-max=5 ! matroskamux ! filesink location=\"%s\"",
-                                   2 * HALF, path);
-    GstElement *pipeline = gst_parse_launch(launch, NULL), *source = gst_bin_get_by_name(GST_BIN(pipeline), "source");
+    char *launch = g_strdup_printf(
+        "videotestsrc num-buffers=%d pattern=smpte name=source ! "
+        "video/x-raw,format=I420,width=96,height=64,framerate=25/1 ! videobalance name=balance ! "
+        "x264enc quantizer=10 pass=quant key-int-max=5 ! matroskamux ! filesink location=\"%s\"",
+        2 * HALF, path);
+    GstElement *pipeline = gst_parse_launch(launch, NULL),
+               *source = gst_bin_get_by_name(GST_BIN(pipeline), "source");
     GstElement *balance = gst_bin_get_by_name(GST_BIN(pipeline), "balance");
     GstPad *pad = gst_element_get_static_pad(source, "src");
     GstBus *bus = gst_element_get_bus(pipeline);
@@ -161,7 +171,8 @@ static void test_coloured_shots(void)
     chroma.compare = TRUE;
     g_assert_cmpint(media_colorize(NULL, in, kept, NULL), ==, 0);
     g_assert_cmpuint(media_decode(kept, on_decoded, &chroma), ==, 2 * HALF);
-    g_test_message("kept: coloured half off by %.2f, grey half by %.2f", chroma.difference[0], chroma.difference[1]);
+    g_test_message("kept: coloured half off by %.2f, grey half by %.2f", chroma.difference[0],
+                   chroma.difference[1]);
     g_assert_cmpfloat(chroma.difference[0], <, 2);
     g_assert_cmpfloat(chroma.difference[1], >, 2);
 

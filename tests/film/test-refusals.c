@@ -33,7 +33,8 @@ static void assert_absent(const char *name)
     g_free(path);
 }
 
-static void assert_refused(const char *in, const char *out, const char *option, const char *expected)
+static void assert_refused(const char *in, const char *out, const char *option,
+                           const char *expected)
 {
     char *messages;
 
@@ -46,8 +47,10 @@ static void assert_refused(const char *in, const char *out, const char *option, 
 
 static void test_inputs(void)
 {
-    char *out = media_path("out.mkv"), *folder = g_path_get_dirname(out), *none = media_path("none.mkv");
-    char *text = write_file("text.mkv", "Not a film.\n", 12), *empty = write_file("empty.mkv", "", 0);
+    char *out = media_path("out.mkv"), *folder = g_path_get_dirname(out),
+         *none = media_path("none.mkv");
+    char *text = write_file("text.mkv", "Not a film.\n", 12),
+         *empty = write_file("empty.mkv", "", 0);
     char *whole = film(), *contents, *cut;
     GError *error = NULL;
     gsize size;
@@ -76,13 +79,15 @@ static void test_inputs(void)
 static void test_sound_alone(void)
 {
     char *in = media_path("sound.mkv"), *out = media_path("out.mkv");
-    char *launch = g_strdup_printf("audiotestsrc num-buffers=20 ! flacenc ! matroskamux ! filesink location=\"%s\"", in);
+    char *launch = g_strdup_printf(
+        "audiotestsrc num-buffers=20 ! flacenc ! matroskamux ! filesink location=\"%s\"", in);
     GstElement *pipeline = gst_parse_launch(launch, NULL);
     GstBus *bus = gst_element_get_bus(pipeline);
     GstMessage *message;
 
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    message = gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    message =
+        gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
     g_assert_cmpint(GST_MESSAGE_TYPE(message), ==, GST_MESSAGE_EOS);
     gst_message_unref(message);
     gst_element_set_state(pipeline, GST_STATE_NULL);
@@ -98,7 +103,8 @@ static void test_sound_alone(void)
 
 static void test_options(void)
 {
-    char *in = film(), *out = media_path("out.mkv"), *strange = media_path("out.avi"), *nowhere = media_path("no/out.mkv");
+    char *in = film(), *out = media_path("out.mkv"), *strange = media_path("out.avi"),
+         *nowhere = media_path("no/out.mkv");
 
     assert_refused(in, strange, NULL, "unknown kind of file");
     assert_refused(in, nowhere, NULL, "No such file");
@@ -117,7 +123,8 @@ static void test_options(void)
     g_free(in);
 }
 
-/* By its own name, a symbolic link, a hard link, the name of the unfinished file, --force or not. */
+/* By its own name, a symbolic link, a hard link, the name of the unfinished file, --force or not.
+ */
 static void test_input_kept(void)
 {
     char *in = film(), *soft = media_path("soft.mkv"), *hard = media_path("hard.mkv");
@@ -162,7 +169,8 @@ static void test_output_kept(void)
 static void test_full_disk(void)
 {
     const MediaRecipe recipe = {.name = "big.mkv", .frames = 200, .pattern = "snow"};
-    char *in = media_make(&recipe), *disk = media_path("disk"), *out = g_build_filename(disk, "out.mp4", NULL);
+    char *in = media_make(&recipe), *disk = media_path("disk"),
+         *out = g_build_filename(disk, "out.mp4", NULL);
     char *part = g_build_filename(disk, "out.part.mp4", NULL), *messages;
 
     g_assert_no_errno(g_mkdir(disk, 0700));
