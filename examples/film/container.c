@@ -13,10 +13,10 @@
 #define MP4_TICKS 90000
 
 static const FilmContainer containers[] = {
-    {".mkv", "Matroska", "matroskamux", FALSE, TRUE, TRUE, TRUE},
-    {".mp4", "MP4", "mp4mux", TRUE, FALSE, FALSE, FALSE},
-    {".m4v", "MP4", "mp4mux", TRUE, FALSE, FALSE, FALSE},
-    {".mov", "QuickTime", "qtmux", TRUE, FALSE, FALSE, FALSE},
+    {".mkv", "Matroska", "matroskamux", FALSE, TRUE, TRUE},
+    {".mp4", "MP4", "mp4mux", TRUE, FALSE, FALSE},
+    {".m4v", "MP4", "mp4mux", TRUE, FALSE, FALSE},
+    {".mov", "QuickTime", "qtmux", TRUE, FALSE, FALSE},
 };
 
 const FilmContainer *film_container_for(const char *extension)

@@ -11,7 +11,6 @@
  * @muxer: the element that writes it.
  * @waits_for_text: the muxer waits for its subtitle tracks as for the others.
  * @keeps_chapters: it can hold chapters.
- * @keeps_start: a film that does not start at 0 keeps its times.
  * @open_ended: a file that was not finished can be played.
  */
 typedef struct {
@@ -20,7 +19,6 @@ typedef struct {
     const char *muxer;
     gboolean waits_for_text;
     gboolean keeps_chapters;
-    gboolean keeps_start;
     gboolean open_ended;
 } FilmContainer;
 
