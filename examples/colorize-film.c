@@ -208,6 +208,8 @@ int main(int argc, char **argv)
     int status = EXIT_FAILURE;
 
     setlocale(LC_ALL, "");
+    /* People call the script of this name, not the program behind it. */
+    g_set_prgname("colorize-film");
     run.options = film_options_parse(&argc, &argv, &error);
     if (run.options != NULL) {
         gst_init(NULL, NULL);
