@@ -4,7 +4,9 @@
 
     export.py --config configs/mleu-classification.json --data FOLDER --run FOLDER --output ../mleu-classification.safetensors
 
-Batch norm is folded; convolution weights are stored as bfloat16, biases and colour classes as float32.
+Batch norm is folded; convolution weights are stored as bfloat16, biases and colour classes as float32. The rarity
+weights of training make rare colours more probable than they are; `rarity_undone` of them is taken back here, in the
+last bias: 0 keeps them, 1 gives the probabilities that training without weights would.
 """
 
 import argparse
@@ -54,6 +56,7 @@ def main():
     for name, (weight, bias) in module.folded().items():
         tensors[name + ".weight"] = weight.to(torch.bfloat16)
         tensors[name + ".bias"] = bias
+    tensors[nodes[-1]["name"] + ".bias"] -= config["rarity_undone"] * state["rarity"].log()
     tensors["bins"] = color.classes()
     head = {"type": "classes", "input": nodes[-1]["name"], "bins": "bins", "temperature": config["temperature"],
             "saturation": config["saturation"]}

@@ -104,7 +104,8 @@ class Run:
 
     def save(self):
         state = {"model": self.model.state_dict(), "ema": self.ema, "optimizer": self.optimizer.state_dict(),
-                 "samples": self.samples, "step": self.step, "batches": self.batches.state()}
+                 "samples": self.samples, "step": self.step, "batches": self.batches.state(),
+                 "rarity": self.weights.cpu()}
         part = self.folder / "checkpoint.part"
         torch.save(state, part)
         os.replace(part, self.folder / "checkpoint.pt")
