@@ -8,7 +8,7 @@
 # What is needed to build, and to read and write films.
 mleu_packages=(
     gcc libc6-dev pkg-config meson ninja-build
-    libglib2.0-dev libjson-glib-dev libopenblas0-serial
+    libglib2.0-dev libjson-glib-dev
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav

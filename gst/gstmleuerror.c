@@ -39,7 +39,7 @@ map_error (const GError * error, GQuark * domain, gint * code)
       *code = GST_LIBRARY_ERROR_SETTINGS;
       break;
     case MLEU_ERROR_CANCELLED:
-    case MLEU_ERROR_LIBRARY:
+    case MLEU_ERROR_INFERENCE:
       break;
   }
 }

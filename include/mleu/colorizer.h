@@ -96,7 +96,7 @@ typedef struct {
  *
  * Allocates everything that frames of this size need; no later call allocates.
  *
- * Errors: %MLEU_ERROR_INVALID, %MLEU_ERROR_UNSUPPORTED, %MLEU_ERROR_NO_MEMORY, %MLEU_ERROR_LIBRARY.
+ * Errors: %MLEU_ERROR_INVALID, %MLEU_ERROR_UNSUPPORTED, %MLEU_ERROR_NO_MEMORY.
  *
  * Returns: (transfer full): to be freed with mleu_colorizer_free(), or %NULL with @error set.
  */
@@ -115,7 +115,7 @@ MLEU_API void mleu_colorizer_free(MleuColorizer *colorizer);
  * Scales luma to the network's size, converts it to L* and runs the network. The result is a* and
  * b* on the small grid.
  *
- * Errors: %MLEU_ERROR_CANCELLED; %MLEU_ERROR_LIBRARY where the network gave values that are not
+ * Errors: %MLEU_ERROR_CANCELLED; %MLEU_ERROR_INFERENCE where the network gave values that are not
  * finite. On an error the colours of the frame before stay as they were.
  *
  * Returns: %TRUE on success.

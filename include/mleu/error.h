@@ -28,7 +28,7 @@ MLEU_API GQuark mleu_error_quark(void);
  * @MLEU_ERROR_NO_MEMORY: an allocation failed, or would be larger than the library's limits.
  * @MLEU_ERROR_CANCELLED: mleu_colorizer_cancel() was called.
  * @MLEU_ERROR_INVALID: an argument is out of its documented range.
- * @MLEU_ERROR_LIBRARY: a library that the computation needs cannot be loaded.
+ * @MLEU_ERROR_INFERENCE: the network gave values that are not finite: the model is broken.
  */
 typedef enum {
     MLEU_ERROR_NOT_FOUND,
@@ -38,7 +38,7 @@ typedef enum {
     MLEU_ERROR_NO_MEMORY,
     MLEU_ERROR_CANCELLED,
     MLEU_ERROR_INVALID,
-    MLEU_ERROR_LIBRARY,
+    MLEU_ERROR_INFERENCE,
 } MleuError;
 
 G_END_DECLS

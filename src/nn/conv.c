@@ -134,8 +134,9 @@ void mleu_conv_run(gpointer data, guint index, guint count G_GNUC_UNUSED)
                 }
             }
         }
-        context->gemm(group_out, (guint)columns, (guint)k, node->weight + (gsize)g * group_out * k,
-                      k, matrix, matrix_step, out, out_plane);
+        context->kernels->f32_gemm(group_out, (guint)columns, (guint)k,
+                                   node->weight + (gsize)g * group_out * k, k, matrix, matrix_step,
+                                   out, out_plane);
         for (guint c = 0; c < group_out; c++)
             context->kernels->f32_bias_activation(out + c * out_plane, columns,
                                                   node->bias[g * group_out + c], node->activation);

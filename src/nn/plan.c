@@ -136,7 +136,6 @@ MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPool *p
     plan->model = mleu_model_ref(model);
     plan->graph = mleu_model_get_graph(model);
     plan->context.kernels = mleu_kernels_get(mleu_cpu_tier());
-    plan->context.gemm = mleu_blas_gemm(NULL);
     plan->context.pool = pool;
     plan->values = g_new0(MleuValue, plan->graph->n_nodes);
     plan->steps = g_new0(MleuStep, plan->graph->n_nodes);
@@ -218,7 +217,7 @@ gboolean mleu_plan_run(MleuPlan *plan, double temperature, const gint *cancel, f
     for (gsize i = 0; i < 2 * pixels; i++)
         sum += fabsf(plan->result[i]);
     if (!isfinite(sum)) {
-        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_LIBRARY,
+        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_INFERENCE,
                             "the network gave values that are not finite: the model is broken");
         return FALSE;
     }

@@ -23,7 +23,7 @@ typedef struct _MleuPlan MleuPlan;
  * @height: input height, likewise.
  * @pool: outlives the plan.
  *
- * Errors: %MLEU_ERROR_INVALID (size), %MLEU_ERROR_NO_MEMORY, %MLEU_ERROR_LIBRARY (BLAS).
+ * Errors: %MLEU_ERROR_INVALID (size), %MLEU_ERROR_NO_MEMORY.
  */
 MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPool *pool,
                         GError **error);
@@ -43,7 +43,8 @@ void mleu_plan_get_grid(const MleuPlan *plan, guint *width, guint *height);
  * @ab: (out caller-allocates): 2 x grid height x grid width floats: a*, then b*. Written only on
  * success.
  *
- * Errors: %MLEU_ERROR_CANCELLED; %MLEU_ERROR_LIBRARY: the network gave values that are not finite.
+ * Errors: %MLEU_ERROR_CANCELLED; %MLEU_ERROR_INFERENCE: the network gave values that are not
+ * finite.
  */
 gboolean mleu_plan_run(MleuPlan *plan, double temperature, const gint *cancel, float *ab,
                        GError **error);

@@ -3,7 +3,6 @@
 
 #include "kernels/kernels.h"
 #include "model/graph.h"
-#include "nn/blas.h"
 #include "pool.h"
 
 G_BEGIN_DECLS
@@ -17,7 +16,6 @@ typedef struct {
 /** MleuContext: what every step of a plan works with. */
 typedef struct {
     const MleuKernels *kernels;
-    MleuGemm gemm;
     MleuPool *pool;
     float *scratch;     /* of worker w: scratch + w * scratch_size */
     gsize scratch_size; /* floats for each worker */

@@ -30,8 +30,8 @@ void mleu_transpose_run(gpointer data, guint channel, guint count G_GNUC_UNUSED)
         for (gsize t = 0; t < taps; t++)
             weights[t * in_channels + i] = source[t];
     }
-    step->context->gemm((guint)taps, (guint)in_plane, in_channels, weights, in_channels,
-                        step->in[0].data, in_plane, products, in_plane);
+    step->context->kernels->f32_gemm((guint)taps, (guint)in_plane, in_channels, weights,
+                                     in_channels, step->in[0].data, in_plane, products, in_plane);
 
     const gsize out_plane = (gsize)step->out.h * step->out.w;
     float *out = step->out.data + channel * out_plane;
