@@ -85,6 +85,45 @@ static void test_network(gconstpointer data)
     g_free(golden_name);
 }
 
+/* The shipped network, whose layers are large enough that threads are in the same kernel at the
+ * same time, again and again: always the same bytes. */
+static void test_shipped_threads(void)
+{
+    enum { WIDTH = 160, HEIGHT = 96, RUNS = 8 };
+    GError *error = NULL;
+    char *path =
+        g_test_build_filename(G_TEST_DIST, "..", "models", "mleu-classification.safetensors", NULL);
+    MleuModel *model = mleu_model_load(path, &error);
+    g_assert_no_error(error);
+    guint w, h;
+    float *first = NULL, *ab = NULL;
+    for (guint threads = 1; threads <= 4; threads += threads) {
+        MleuPool *pool = mleu_pool_new(threads, NULL);
+        MleuPlan *plan = mleu_plan_new(model, WIDTH, HEIGHT, pool, &error);
+        g_assert_no_error(error);
+        mleu_plan_get_grid(plan, &w, &h);
+        const gsize values = (gsize)2 * w * h;
+        for (guint run = 0; run < (threads == 1 ? 1 : RUNS); run++) {
+            for (guint i = 0; i < WIDTH * HEIGHT; i++)
+                mleu_plan_get_input(plan)[i] = (float)(i * 7 % 101);
+            if (first == NULL) {
+                first = g_new(float, values);
+                ab = g_new(float, values);
+                g_assert_true(mleu_plan_run(plan, 0.5, NULL, first, &error));
+            } else {
+                g_assert_true(mleu_plan_run(plan, 0.5, NULL, ab, &error));
+                g_assert_cmpmem(first, values * sizeof(float), ab, values * sizeof(float));
+            }
+        }
+        mleu_plan_free(plan);
+        mleu_pool_free(pool);
+    }
+    mleu_model_unref(model);
+    g_free(first);
+    g_free(ab);
+    g_free(path);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -92,5 +131,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/golden/vgg", "vgg", test_network);
     g_test_add_data_func("/golden/dilated", "dilated", test_network);
     g_test_add_data_func("/golden/shapes", "shapes", test_network);
+    g_test_add_func("/golden/shipped-threads", test_shipped_threads);
     return g_test_run();
 }
