@@ -127,10 +127,10 @@ static void test_shipped_threads(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_data_func("/golden/mobile", "mobile", test_network);
-    g_test_add_data_func("/golden/vgg", "vgg", test_network);
-    g_test_add_data_func("/golden/dilated", "dilated", test_network);
-    g_test_add_data_func("/golden/shapes", "shapes", test_network);
+    g_test_add_data_func("/golden/networks/mobile", "mobile", test_network);
+    g_test_add_data_func("/golden/networks/vgg", "vgg", test_network);
+    g_test_add_data_func("/golden/networks/dilated", "dilated", test_network);
+    g_test_add_data_func("/golden/networks/shapes", "shapes", test_network);
     g_test_add_func("/golden/shipped-threads", test_shipped_threads);
     return g_test_run();
 }
