@@ -21,8 +21,6 @@ struct _MleuColorizer {
     MleuScaler *scaler;
     MleuRenderer *renderer;
     guint input_width, input_height, grid_width, grid_height;
-    float
-        *lightness; /* what the network saw last; the plan's own input is overwritten as it runs */
     float *predicted; /* a*, b*, on the grid */
     float *colours;   /* the same, smoothed */
     gsize values;     /* of each of the two */
@@ -107,7 +105,6 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
     }
     mleu_plan_get_grid(c->plan, &c->grid_width, &c->grid_height);
     c->values = (gsize)2 * c->grid_width * c->grid_height;
-    c->lightness = g_new0(float, (gsize)c->input_width * c->input_height);
     c->predicted = g_new0(float, c->values);
     c->colours = g_new0(float, c->values);
     c->scaler = mleu_scaler_new(&config->input, c->input_width, c->input_height, content_width,
@@ -134,7 +131,6 @@ void mleu_colorizer_free(MleuColorizer *c)
     mleu_scaler_free(c->scaler);
     mleu_plan_free(c->plan);
     mleu_pool_free(c->pool);
-    g_free(c->lightness);
     g_free(c->predicted);
     g_free(c->colours);
     mleu_model_unref(c->model);
@@ -152,9 +148,7 @@ gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const 
     const gint64 begin = g_get_monotonic_time();
     const double temperature = params->temperature > 0 ? within(params->temperature, 0.05, 5)
                                                        : mleu_model_get_temperature(c->model);
-    float *input = mleu_plan_get_input(c->plan);
-    mleu_scaler_run(c->scaler, frame, input);
-    memcpy(c->lightness, input, (gsize)c->input_width * c->input_height * sizeof(float));
+    mleu_scaler_run(c->scaler, frame, mleu_plan_get_input(c->plan));
     const gboolean good = mleu_plan_run(c->plan, temperature, &c->cancel, c->predicted, error);
     c->stats.frames += good ? 1 : 0;
     c->stats.predict_seconds += seconds_since(begin);
@@ -164,7 +158,8 @@ gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const 
 gboolean mleu_colorizer_smooth(MleuColorizer *c, double seconds, const MleuParams *params)
 {
     const gint64 begin = g_get_monotonic_time();
-    gboolean is_cut = mleu_scene_cut_next(&c->cut, c->lightness, c->input_width, c->input_height);
+    gboolean is_cut =
+        mleu_scene_cut_next(&c->cut, mleu_plan_get_input(c->plan), c->input_width, c->input_height);
     float rate = mleu_smooth_rate(seconds, within(params->smoothing, 0, 1));
     if (!c->have_past) {
         is_cut = TRUE;
@@ -222,5 +217,5 @@ const float *mleu_colorizer_get_lightness(const MleuColorizer *c, guint *width, 
 {
     *width = c->input_width;
     *height = c->input_height;
-    return c->lightness;
+    return mleu_plan_get_input(c->plan);
 }

@@ -30,7 +30,7 @@ MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPool *p
 void mleu_plan_free(MleuPlan *plan);
 
 /** mleu_plan_get_input: Returns: (transfer none): height x width floats that the caller fills with
- * L*, 0..100. */
+ * L*, 0..100. A run leaves them as they are. */
 float *mleu_plan_get_input(MleuPlan *plan);
 
 /** mleu_plan_get_grid: size of the output grid. */
