@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Trains a network; may be cut off and started again at any time.
+"""Trains networks; may be cut off and started again at any time.
 
     train.py --config configs/mleu-classification.json --data FOLDER --run FOLDER
+    train.py --config A.json --config B.json --data FOLDER --run FOLDER
 
-FOLDER of --data: photos/manifest.json with the photos, encoders/ with the ImageNet network. FOLDER of --run: the
-decoded photos, checkpoint.pt (written every --checkpoint-seconds and on SIGINT and SIGTERM, through a temporary file)
-and log.jsonl. A run that finds a checkpoint goes on from it, with the same order of photos and the same random numbers.
+FOLDER of --data: photos/manifest.json with the photographs, encoders/ with the ImageNet networks. FOLDER of --run: a
+folder for every network with checkpoint.pt (written every --checkpoint-seconds and on SIGINT and SIGTERM, through a
+temporary file) and log.jsonl; held-out.txt, the photographs that were not trained on. A run that finds checkpoints goes
+on from them, with the same pictures.
+
+Several networks are trained on the same pictures at once; those that embed the same frozen ImageNet network share its
+features, which is most of the time. Each becomes what it would have become alone. Their `seed` and `sampling` must agree.
 """
 
 import argparse
@@ -17,11 +22,12 @@ import pathlib
 import signal
 import time
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mleu_training import color, data, graph, network
+from mleu_training import color, config, data, graph, losses, network
 
 
 def device_and_precision():
@@ -36,76 +42,74 @@ def device_and_precision():
 class Schedule:
     """Phases of crop size and batch; the learning rate falls by a cosine over the pixels seen, after a warm-up."""
 
-    def __init__(self, training):
-        self.phases, self.warmup = training["phases"], training["warmup_steps"]
-        self.total = sum(phase["samples"] for phase in self.phases)
-        self.pixels = sum(phase["samples"] * phase["crop"] ** 2 for phase in self.phases)
+    def __init__(self, phases):
+        self.phases = phases
+        self.starts = np.cumsum([0] + [phase["samples"] // phase["batch"] for phase in phases])
+        self.steps = int(self.starts[-1])
+        pixels = np.concatenate([np.full(b - a, phase["batch"] * phase["crop"] ** 2)
+                                 for phase, a, b in zip(phases, self.starts, self.starts[1:])])
+        self.progress = np.cumsum(pixels) / pixels.sum()
 
-    def phase(self, samples):
-        for phase in self.phases:
-            if samples < phase["samples"]:
-                return phase
-            samples -= phase["samples"]
-        return self.phases[-1]
+    def at(self, step):
+        """The phase of a step, and the number of samples before it."""
+        i = int(np.searchsorted(self.starts, step, "right")) - 1
+        before = sum(phase["samples"] // phase["batch"] * phase["batch"] for phase in self.phases[:i])
+        return self.phases[i], before + (step - int(self.starts[i])) * self.phases[i]["batch"]
 
-    def rate(self, samples, step):
-        seen = 0
-        for phase in self.phases:
-            part = min(samples, phase["samples"])
-            seen += part * phase["crop"] ** 2
-            samples -= part
-        return min(1, (step + 1) / self.warmup) * 0.5 * (1 + math.cos(math.pi * min(1, seen / self.pixels)))
+    def rate(self, step, warmup):
+        return min(1, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * self.progress[step]))
 
 
-class Run:
-    """Everything that a checkpoint holds."""
+OPTIMIZERS = {
+    "adamw": lambda groups, c: torch.optim.AdamW(groups),
+    "adam": lambda groups, c: torch.optim.Adam(groups),
+    "sgd": lambda groups, c: torch.optim.SGD(groups, lr=c["learning_rate"], momentum=c.get("momentum", 0)),
+    "rmsprop": lambda groups, c: torch.optim.RMSprop(groups),
+}
 
-    def __init__(self, config, arguments):
-        self.training = config["training"]
-        self.folder = pathlib.Path(arguments.run)
-        self.device, self.precision = device_and_precision()
+
+class Trainee:
+    """One network in training, and everything that its checkpoint holds."""
+
+    def __init__(self, configuration, arguments, histogram, device):
+        self.config, self.training = configuration, configuration["training"]
+        self.folder = arguments.run / configuration["name"]
+        self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self.training["seed"])
-        data.build_cache(arguments.data / "photos", self.folder, self.training["min_colourfulness"])
-        photos = data.Photos(self.folder)
-        self.batches = data.Batches(photos, self.training, self.training["seed"])
-        self.grid = config["grid"]
-        self.schedule = Schedule(self.training)
-
-        nodes, pretrained = network.build_mleu(config, network.find_encoder(arguments.data))
+        nodes, pretrained = network.build(configuration, arguments.encoders or arguments.data / "encoders")
         self.model = graph.GraphModule(nodes)
         self.model.load(pretrained)
-        self.model = self.model.to(self.device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.AdamW(self._groups(pretrained))
-        self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
-        self.samples = self.step = 0
+        self.model = self.model.to(device, memory_format=torch.channels_last).train()
+        self.objective = losses.Objective(configuration, histogram).to(device)
+        optimizer = self.training["optimizer"]
+        if optimizer["name"] not in OPTIMIZERS:
+            raise SystemExit(f'{configuration["name"]}: unknown optimizer "{optimizer["name"]}"')
+        self.optimizer = OPTIMIZERS[optimizer["name"]](self._groups(pretrained, optimizer), optimizer)
+        self.ema = {k: v.clone() for k, v in self.model.trained_state().items()}
+        self.step, self.smooth = 0, None
 
-        bins = color.classes()
-        mask = color.reachable(bins)
-        self.encode = color.SoftEncoding(bins, mask)
-        prior = data.measure_prior(photos, self.encode, len(bins), self.grid, self.training["prior_photos"],
-                                   self.training["seed"])
-        self.weights = color.rarity_weights(prior, bins, mask, self.training["rarity_power"]).to(self.device)
-        self.encode.to(self.device)
-
-    def _groups(self, pretrained):
-        """AdamW's groups: the ImageNet part at its own rate; decay on the other matrices alone."""
+    def _groups(self, pretrained, optimizer):
+        """Parameter groups: the ImageNet part at its own rate; weight decay on the other matrices alone."""
         embedding, matrices, vectors = [], [], []
         for name, parameter in self.model.named_parameters():
+            if not parameter.requires_grad:
+                continue
             if self.model.owner(name) in pretrained:
                 embedding.append(parameter)
             else:
                 (matrices if parameter.ndim > 1 else vectors).append(parameter)
-        rate = self.training["learning_rate"]
-        return [
-            {"params": embedding, "base": self.training["embedding_learning_rate"], "weight_decay": 0.0},
-            {"params": matrices, "base": rate, "weight_decay": self.training["weight_decay"]},
+        rate = optimizer["learning_rate"]
+        groups = [
+            {"params": embedding, "base": optimizer.get("embedding_learning_rate", rate), "weight_decay": 0.0},
+            {"params": matrices, "base": rate, "weight_decay": optimizer.get("weight_decay", 0.0)},
             {"params": vectors, "base": rate, "weight_decay": 0.0},
         ]
+        return [group for group in groups if group["params"]]
 
     def save(self):
-        state = {"model": self.model.state_dict(), "ema": self.ema, "optimizer": self.optimizer.state_dict(),
-                 "samples": self.samples, "step": self.step, "batches": self.batches.state(),
-                 "rarity": self.weights.cpu()}
+        state = {"model": self.model.trained_state(), "ema": self.ema, "optimizer": self.optimizer.state_dict(),
+                 "step": self.step, "smooth": self.smooth, "bins": self.objective.bins,
+                 "rarity": self.objective.weights, "config": self.config}
         part = self.folder / "checkpoint.part"
         torch.save(state, part)
         os.replace(part, self.folder / "checkpoint.pt")
@@ -114,79 +118,132 @@ class Run:
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return
-        state = torch.load(path, map_location=self.device, weights_only=False)
-        self.model.load_state_dict(state["model"])
-        self.ema = state["ema"]
+        device = next(self.model.parameters()).device
+        state = torch.load(path, map_location=device, weights_only=False)
+        if state["config"] != self.config:
+            raise SystemExit(f"{path}: this run was started with another configuration; give another --run")
+        self.model.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.samples, self.step = state["samples"], state["step"]
-        self.batches.restore(state["batches"])
-        print(f"goes on at sample {self.samples}")
+        self.ema, self.step, self.smooth = state["ema"], state["step"], state["smooth"]
 
-    def loss(self, lightness, target):
-        """Weighted cross-entropy against the soft-encoded target; each pixel weighs as its most probable class."""
-        index, weight = self.encode(target)
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            logits = self.model(lightness)
-        log_p = F.log_softmax(logits.float(), 1).permute(0, 2, 3, 1)
-        return -((log_p.gather(3, index) * weight).sum(3) * self.weights[index[..., 0]]).mean()
-
-    def advance(self):
-        """One optimiser step; returns its loss."""
-        phase = self.schedule.phase(self.samples)
-        rate = self.schedule.rate(self.samples, self.step)
+    def advance(self, lightness, ab, frozen, rate, precision, rng):
+        """One optimiser step."""
+        sample, grid = None, self.config["grid"]
+        if self.config.get("loss_stride", 1) > 1:
+            # The loss of a random part of the pixels is that of all of them in the mean, and much cheaper.
+            stride = self.config["loss_stride"]
+            sample = (stride, *rng.integers(stride, size=2).tolist())
+            target = ab[:, :, sample[1]::stride, sample[2]::stride]
+        else:
+            target = F.avg_pool2d(ab, grid) if grid > 1 else ab
+        with torch.autocast(lightness.device.type, precision, enabled=precision != torch.float32):
+            output = self.model(lightness, frozen, sample)
+        terms = self.objective(output, target)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * rate
-        lightness, target = self.batches.next(phase["batch"], phase["crop"], self.grid)
-        loss = self.loss(lightness.to(self.device), target.to(self.device))
         self.optimizer.zero_grad()
-        loss.backward()
+        sum(terms.values()).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.training["gradient_norm"])
         self.optimizer.step()
-        self.samples += phase["batch"]
         self.step += 1
         # Early on the average forgets faster, so that it does not remember the start.
         keep = min(self.training["ema"], (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
+            for name, value in self.model.trained_state().items():
                 if value.dtype.is_floating_point:
                     self.ema[name].lerp_(value, 1 - keep)
                 else:
                     self.ema[name].copy_(value)
-        return loss.item()
+        terms = {name: term.detach() for name, term in terms.items()}
+        self.smooth = terms if self.smooth is None else {
+            name: 0.98 * self.smooth[name] + 0.02 * term for name, term in terms.items()}
+
+
+def agreed(configurations, key):
+    """What all configurations say of `key` in their training section."""
+    first = configurations[0]
+    for other in configurations[1:]:
+        if other["training"][key] != first["training"][key]:
+            raise SystemExit(f'{first["name"]} and {other["name"]}: the "{key}" of their training differ; '
+                             "train them in runs of their own")
+    return first["training"][key]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", required=True, type=pathlib.Path)
+    parser.add_argument("--config", required=True, type=pathlib.Path, action="append")
     parser.add_argument("--data", required=True, type=pathlib.Path)
     parser.add_argument("--run", required=True, type=pathlib.Path)
+    parser.add_argument("--cache", type=pathlib.Path, help="folder of the decoded photos (default: RUN/cache)")
+    parser.add_argument("--encoders", type=pathlib.Path, help="folder of the ImageNet networks (default: DATA/encoders)")
     parser.add_argument("--checkpoint-seconds", type=float, default=150)
-    parser.add_argument("--samples", type=int, help="stop (with a checkpoint) after this many; the schedule stays")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make pictures ahead (for a GPU)")
+    parser.add_argument("--steps", type=int, help="stop (with a checkpoint) after this many; the schedule stays")
     arguments = parser.parse_args()
     arguments.run.mkdir(parents=True, exist_ok=True)
 
-    run = Run(json.loads(arguments.config.read_text()), arguments)
-    run.restore()
-    run.model.train()
-    end = min(run.schedule.total, arguments.samples or run.schedule.total)
-    saved, begin, first, smooth = time.time(), time.time(), run.samples, None
+    configurations = [config.load(path) for path in arguments.config]
+    seed, sampling = agreed(configurations, "seed"), agreed(configurations, "sampling")
+    schedule = Schedule(agreed(configurations, "phases"))
+    device, precision = device_and_precision()
+    cache = arguments.cache or arguments.run / "cache"
+    data.build_cache(arguments.data / "photos", cache, sampling["min_colourfulness"])
+    photos = data.Photos(cache, sampling["held_out"])
+    (arguments.run / "held-out.txt").write_text("".join(f"{file}\n" for file in photos.held_out))
+    histogram = data.ab_histogram(photos, sampling["prior_photos"], seed)
+
+    trainees = [Trainee(c, arguments, histogram, device) for c in configurations]
+    for trainee in trainees:
+        trainee.restore()
+    start = trainees[0].step
+    if any(trainee.step != start for trainee in trainees):
+        raise SystemExit(f"{arguments.run}: the checkpoints are not of the same step; remove the newer ones")
+    if start:
+        print(f"goes on at step {start}")
+    end = min(schedule.steps, arguments.steps or schedule.steps)
     interrupted = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: interrupted.append(received))
-    with open(arguments.run / "log.jsonl", "a") as log:
-        while run.samples < end and not interrupted:
-            loss = run.advance()
-            smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
-            if run.step % 20 == 0:
-                line = {"step": run.step, "samples": run.samples, "loss": round(smooth, 4),
-                        "seconds_per_sample": round((time.time() - begin) / (run.samples - first), 4)}
-                log.write(json.dumps(line) + "\n")
+
+    def save():
+        for trainee in trainees:
+            trainee.save()
+
+    loader = torch.utils.data.DataLoader(
+        data.Batches(photos, schedule, sampling, seed), batch_size=None, sampler=range(start, end),
+        num_workers=arguments.workers, pin_memory=device.type == "cuda",
+        worker_init_fn=lambda _: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    saved = begin = time.time()
+    logs = [open(trainee.folder / "log.jsonl", "a") for trainee in trainees]
+    first = schedule.at(start)[1] if start < schedule.steps else 0
+    for step, (rgb, luma) in zip(range(start, end), loader):
+        if interrupted:
+            break
+        rgb, luma = rgb.to(device, non_blocking=True), luma.to(device, non_blocking=True)
+        ab = color.lab_from_rgb(rgb)[:, 1:]
+        lightness = color.lightness_from_luma(luma)[:, None].contiguous(memory_format=torch.channels_last)
+        shared = {}
+        rng = np.random.default_rng([seed, step, 2])
+        for trainee in trainees:
+            embedding = json.dumps(trainee.config.get("embedding"))
+            if trainee.model.frozen_names() and embedding not in shared:
+                with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                    shared[embedding] = trainee.model.frozen_values(lightness)
+            rate = schedule.rate(step, trainee.training["warmup_steps"])
+            trainee.advance(lightness, ab, shared.get(embedding), rate, precision, rng)
+        if (step + 1) % 20 == 0:
+            samples = schedule.at(step)[1] + len(rgb)
+            seconds = round((time.time() - begin) / (samples - first), 4)
+            for trainee, log in zip(trainees, logs):
+                terms = {name: round(float(term), 4) for name, term in trainee.smooth.items()}
+                line = json.dumps({"step": step + 1, "samples": samples, **terms, "seconds_per_sample": seconds})
+                log.write(line + "\n")
                 log.flush()
-                print(line, flush=True)
-            if time.time() - saved > arguments.checkpoint_seconds:
-                run.save()
-                saved = time.time()
-    run.save()
+                print(trainee.config["name"], line, flush=True)
+        if time.time() - saved > arguments.checkpoint_seconds:
+            save()
+            saved = time.time()
+    save()
 
 
 if __name__ == "__main__":

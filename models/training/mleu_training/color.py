@@ -17,8 +17,8 @@ _XYZ_FROM_RGB = torch.tensor(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
 ) / torch.tensor([[0.95047], [1.0], [1.08883]])
 
-# Luma of BT.601, which is what a photo's own grey version is made with.
-LUMA = torch.tensor([0.299, 0.587, 0.114])
+# a* and b* of sRGB colours lie within -LIMIT..LIMIT; tables are over whole values in that range.
+LIMIT = 110
 
 
 def _eotf(value):
@@ -37,22 +37,18 @@ _LIGHTNESS = 116 * _f(_LINEAR) - 16
 
 def lab_from_rgb(rgb):
     """uint8 [n, h, w, 3] sRGB -> [n, 3, h, w] Lab."""
-    xyz = _f(_LINEAR[rgb.long()] @ _XYZ_FROM_RGB.T)
+    linear = _LINEAR.to(rgb.device)[rgb.long()]
+    xyz = _f(linear @ _XYZ_FROM_RGB.T.to(rgb.device))
     x, y, z = xyz.unbind(-1)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 
-def luma_from_rgb(rgb):
-    """uint8 [n, h, w, 3] sRGB -> [n, h, w] luma 0..1, rounded to 8 bits as a grey picture's samples are."""
-    return (rgb.float() @ LUMA).round() / 255
-
-
 def lightness_from_luma(luma):
     """[...] luma 0..1 -> L* 0..100, through 8-bit samples as the library reads them."""
-    return _LIGHTNESS[(luma.clamp(0, 1) * 255).round().long()]
+    return _LIGHTNESS.to(luma.device)[(luma.clamp(0, 1) * 255).round().long()]
 
 
-def classes():
+def grid_classes():
     """[313, 2]: a*, b* of the colour classes, by a, then b."""
     return torch.tensor([(a, b) for a, low, high in _CLASS_ROWS for b in range(low, high + 1, 10)], dtype=torch.float32)
 
@@ -67,18 +63,46 @@ def reachable(bins):
     return mask
 
 
+def clustered(histogram, count, seed):
+    """[count, 2]: colour classes where photos have colours: k-means over the ab plane (Lloyd 1982), by a, then b.
+
+    histogram: of data.ab_histogram(). Every cell counts with the square root of its frequency: by the frequency itself
+    nearly all classes would crowd around grey.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    side = torch.arange(-LIMIT, LIMIT + 1).float()
+    cells = torch.stack(torch.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2)
+    weight = histogram.reshape(-1).sqrt()
+    cells, weight = cells[weight > 0], weight[weight > 0]
+    centres = cells[torch.multinomial(weight, count, generator=generator)] + 0.0
+    for _ in range(50):
+        nearest = torch.cdist(cells, centres).argmin(1)
+        mass = torch.zeros(count).index_add_(0, nearest, weight)
+        sums = torch.zeros(count, 2).index_add_(0, nearest, cells * weight[:, None])
+        centres = torch.where(mass[:, None] > 0, sums / mass.clamp(min=1e-12)[:, None], centres)
+    order = sorted(range(count), key=lambda i: tuple(centres[i].tolist()))
+    return centres[order]
+
+
+def cells(ab):
+    """[n, 2, h, w] -> [n, h, w]: the cell of a table over whole a*, b* from -LIMIT to LIMIT, a* first."""
+    whole = (ab.round().clamp(-LIMIT, LIMIT) + LIMIT).long()
+    return whole[:, 0] * (2 * LIMIT + 1) + whole[:, 1]
+
+
 class SoftEncoding:
     """ab -> the 5 nearest classes with Gaussian weights (sigma 5) that sum to 1; a table over whole ab values."""
 
-    NEIGHBOURS, SIGMA, LIMIT = 5, 5.0, 110
+    NEIGHBOURS, SIGMA = 5, 5.0
 
     def __init__(self, bins, mask):
-        side = torch.arange(-self.LIMIT, self.LIMIT + 1).float()
+        side = torch.arange(-LIMIT, LIMIT + 1).float()
         grid = torch.stack(torch.meshgrid(side, side, indexing="ij"), -1).reshape(-1, 2)
         candidates = torch.where(mask[:, None], bins, torch.full_like(bins, 1e4))
         distance, self.index = torch.cdist(grid, candidates).topk(self.NEIGHBOURS, largest=False)
         weight = torch.exp((distance[:, :1] ** 2 - distance**2) / (2 * self.SIGMA**2))
         self.weight = weight / weight.sum(1, keepdim=True)
+        self.classes = len(bins)
 
     def to(self, device):
         self.index, self.weight = self.index.to(device), self.weight.to(device)
@@ -86,19 +110,38 @@ class SoftEncoding:
 
     def __call__(self, ab):
         """[n, 2, h, w] -> class index [n, h, w, 5] (nearest first) and its weight."""
-        whole = (ab.round().clamp(-self.LIMIT, self.LIMIT) + self.LIMIT).long()
-        cell = whole[:, 0] * (2 * self.LIMIT + 1) + whole[:, 1]
+        cell = cells(ab)
         return self.index[cell], self.weight[cell]
 
+    def prior(self, histogram):
+        """[classes] probability of every class where a*, b* are distributed as in the histogram."""
+        mass = self.weight * histogram.reshape(-1, 1)
+        return torch.zeros(self.classes).index_add_(0, self.index.reshape(-1), mass.reshape(-1))
 
-def rarity_weights(prior, bins, mask, power, uniform=0.5):
+
+def smooth_prior_by_index(prior):
+    """The paper's: the prior interpolated to 1000 samples along the class index, Gaussian of sigma 5 samples."""
+    n, samples = len(prior), 1000
+    dense = torch.nn.functional.interpolate(prior[None, None], samples, mode="linear", align_corners=True)
+    taps = torch.exp(-torch.arange(-20, 21).float() ** 2 / (2 * 5.0**2))
+    padded = torch.nn.functional.pad(dense, (20, 20), mode="replicate")
+    dense = torch.nn.functional.conv1d(padded, (taps / taps.sum()).view(1, 1, -1))
+    return torch.nn.functional.interpolate(dense, n, mode="linear", align_corners=True)[0, 0]
+
+
+def smooth_prior_in_plane(prior, bins):
+    """A Gaussian of sigma 5 in the ab plane: along the index, mass leaks between columns of a."""
+    kernel = torch.exp(-torch.cdist(bins, bins) ** 2 / (2 * 5.0**2))
+    return (prior @ kernel) / kernel.sum(0)
+
+
+def rarity_weights(prior, bins, mask, power, smoothing, uniform=0.5):
     """[n] weights ((1 - uniform) Ps + uniform / n)^-power with mean 1 under the prior (the paper's equation 2).
 
-    Ps is the prior smoothed by a Gaussian of sigma 5 in the ab plane (along the class index, as in the paper, mass leaks
-    between columns of a). Classes that no colour reaches take the smallest weight: theirs would be the largest.
+    smoothing: "index" (the paper's equation 1) or "plane". Classes that no colour reaches take the smallest weight:
+    theirs would be the largest. power 0: all weights are 1.
     """
-    kernel = torch.exp(-torch.cdist(bins, bins) ** 2 / (2 * 5.0**2))
-    smooth = (prior @ kernel) / kernel.sum(0)
+    smooth = smooth_prior_by_index(prior) if smoothing == "index" else smooth_prior_in_plane(prior, bins)
     smooth = smooth / smooth.sum()
     weight = ((1 - uniform) * smooth + uniform / len(bins)) ** -power
     weight = weight / (prior * weight).sum()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Photographs: a decoded cache on disk, random crops, and what old film does to a picture."""
+"""Photographs: a decoded cache on disk, random crops, batches that are a function of the seed and their number."""
 
 import json
 import math
@@ -11,21 +11,27 @@ import torch.nn.functional as F
 from PIL import Image
 
 from . import color
+from .film import age
+
+
+def manifest(photos, min_colourfulness):
+    """The entries of PHOTOS/manifest.json whose colourfulness is at least `min_colourfulness` (not grey, not toned)."""
+    path = photos / "manifest.json"
+    if not path.exists():
+        raise SystemExit(f"{path}: not found; it lists the photographs as [{{\"file\": ..., \"colorfulness\": ...}}, ...]")
+    entries = [e for e in json.loads(path.read_text()) if e["colorfulness"] >= min_colourfulness]
+    if not entries:
+        raise SystemExit(f"{path}: no photo with a colourfulness of {min_colourfulness} or more")
+    return entries
 
 
 def build_cache(photos, cache, min_colourfulness):
-    """Decodes every photo of FOLDER/manifest.json once into `cache`/pixels.npy with sizes and offsets beside it.
-
-    Photos whose colourfulness is under `min_colourfulness` (grey and toned ones) are left out.
-    """
-    photos, cache = pathlib.Path(photos), pathlib.Path(cache)
+    """Decodes every photo once into `cache`/pixels.raw, with sizes, offsets and files in index.npz."""
     cache.mkdir(parents=True, exist_ok=True)
     done = cache / "index.npz"
     if done.exists():
         return
-    entries = [e for e in json.loads((photos / "manifest.json").read_text()) if e["colorfulness"] >= min_colourfulness]
-    if not entries:
-        raise SystemExit(f"{photos}/manifest.json: no photo with a colourfulness of {min_colourfulness} or more")
+    entries = manifest(photos, min_colourfulness)
     sizes, offsets = [], [0]
     with open(cache / "pixels.raw", "wb") as out:
         for entry in entries:
@@ -33,50 +39,66 @@ def build_cache(photos, cache, min_colourfulness):
             pixels.tofile(out)
             sizes.append(pixels.shape[:2])
             offsets.append(offsets[-1] + pixels.size)
-    np.savez(cache / "index.part.npz", sizes=sizes, offsets=offsets)
+    files = [str((photos / entry["file"]).resolve()) for entry in entries]
+    np.savez(cache / "index.part.npz", sizes=sizes, offsets=offsets, files=files)
     (cache / "index.part.npz").rename(done)
 
 
 class Photos:
-    """The decoded photos; item i is a uint8 [h, w, 3] view of the mapped file."""
+    """The decoded photos of a cache; item i is a uint8 [h, w, 3] view of the mapped file.
 
-    def __init__(self, cache):
-        index = np.load(pathlib.Path(cache) / "index.npz")
-        self.sizes, self.offsets = index["sizes"], index["offsets"]
-        self.pixels = np.memmap(pathlib.Path(cache) / "pixels.raw", np.uint8, "r")
+    Every `held_out`-th photo is kept out of training: `held_out` of it are for choosing temperature and saturation.
+    """
+
+    def __init__(self, cache, held_out):
+        index = np.load(cache / "index.npz")
+        self.sizes, self.offsets, self.files = index["sizes"], index["offsets"], index["files"]
+        self.pixels = np.memmap(cache / "pixels.raw", np.uint8, "r")
+        self.chosen = [i for i in range(len(self.sizes)) if i % held_out]
+        self.held_out = [str(file) for file in self.files[::held_out]]
 
     def __len__(self):
-        return len(self.sizes)
+        return len(self.chosen)
 
     def __getitem__(self, i):
+        i = self.chosen[i]
         height, width = self.sizes[i]
         return np.asarray(self.pixels[self.offsets[i] : self.offsets[i + 1]]).reshape(height, width, 3)
 
 
-def random_crop(photo, side, rng):
-    """A square crop of `side` pixels, often of a larger part of the photo, sometimes at its border; mirrored half the time."""
+def random_crop(photo, side, sampling, rng):
+    """A square of `side` pixels from a part of the photo up to `reduction` times that, turned now and then by up to
+    `rotation` degrees, often at the photo's border, mirrored half the time."""
     height, width = photo.shape[:2]
-    span = min(int(side * (rng.uniform(1.0, 1.35) if rng.random() < 0.6 else 1.0)), height, width)
-    y, x = rng.integers(0, height - span + 1), rng.integers(0, width - span + 1)
-    if rng.random() < 0.35:
+    shorter = min(height, width)
+    low, high = sampling["reduction"]
+    span = min(side * math.exp(rng.uniform(math.log(low), math.log(high))), shorter)
+    angle = rng.uniform(-1, 1) * sampling["rotation"] if rng.random() < sampling["rotated"] else 0.0
+    # A turned square needs a larger upright one around it.
+    wider = math.cos(math.radians(angle)) + math.sin(math.radians(abs(angle)))
+    around = min(int(round(span * wider)), shorter)
+    y, x = rng.integers(0, height - around + 1), rng.integers(0, width - around + 1)
+    if rng.random() < sampling["at_border"]:
         # A film frame is seen whole, border and all; crops seldom touch the photo's border by chance.
-        y, x = ((0, x), (height - span, x), (y, 0), (y, width - span))[rng.integers(4)]
-    crop = torch.from_numpy(photo[y : y + span, x : x + span].copy())
-    if rng.random() < 0.5:
-        crop = crop.flip(1)
-    if span != side:
-        planes = crop.permute(2, 0, 1)[None].float()
-        planes = F.interpolate(planes, (side, side), mode="bilinear", antialias=True, align_corners=False)[0]
-        crop = planes.round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
-    return crop
+        y, x = ((0, x), (height - around, x), (y, 0), (y, width - around))[rng.integers(4)]
+    size = int(round(side * wider))
+    picture = Image.fromarray(photo[y : y + around, x : x + around])
+    if around != size:
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+    if angle:
+        picture = picture.rotate(angle, Image.Resampling.BILINEAR)
+        edge = (size - side) // 2
+        picture = picture.crop((edge, edge, edge + side, edge + side))
+    pixels = np.asarray(picture)
+    return pixels[:, ::-1] if rng.random() < 0.5 else pixels
 
 
 def mirror_edge(rgb, rng):
     """Replaces up to an eighth at the right and the bottom by a reflection, as the library fills a frame up; in place."""
     side = rgb.shape[0]
     right, bottom = rng.integers(1, side // 8 + 1, 2)
-    rgb[:, side - right :] = rgb[:, side - 2 * right - 1 : side - right - 1].flip(1)
-    rgb[side - bottom :] = rgb[side - 2 * bottom - 1 : side - bottom - 1].flip(0)
+    rgb[:, side - right :] = rgb[:, side - 2 * right - 1 : side - right - 1][:, ::-1]
+    rgb[side - bottom :] = rgb[side - 2 * bottom - 1 : side - bottom - 1][::-1]
 
 
 def add_bars(rgb, rng):
@@ -84,72 +106,51 @@ def add_bars(rgb, rng):
     side = rgb.shape[1]
     bar, which = int(side * rng.uniform(0.03, 0.2)), rng.integers(3)
     if which != 1:
-        rgb[:, :bar] = rgb[:, :bar] // 30
+        rgb[:, :bar] //= 30
     if which != 0:
-        rgb[:, side - bar :] = rgb[:, side - bar :] // 30
+        rgb[:, side - bar :] //= 30
 
 
-def age(luma, rng):
-    """Old film: gamma, contrast, soft focus, grain. luma [h, w] 0..1 -> the same, not clipped."""
-    if rng.random() < 0.7:
-        luma = luma.clamp(1e-4, 1) ** math.exp(rng.uniform(-0.3, 0.3))
-    if rng.random() < 0.5:
-        luma = (luma - 0.5) * rng.uniform(0.75, 1.2) + 0.5 + rng.uniform(-0.05, 0.05)
-    if rng.random() < 0.4:
-        sigma = rng.uniform(0.4, 1.3)
-        taps = torch.exp(-torch.arange(-3, 4).float() ** 2 / (2 * sigma * sigma))
-        taps = taps / taps.sum()
-        padded = F.pad(luma[None, None], (3, 3, 3, 3), mode="reflect")
-        luma = F.conv2d(F.conv2d(padded, taps.view(1, 1, 1, 7)), taps.view(1, 1, 7, 1))[0, 0]
-    if rng.random() < 0.5:
-        luma = luma + torch.randn_like(luma) * rng.uniform(0.005, 0.05)
-    return luma
+class Batches(torch.utils.data.Dataset):
+    """Batch i of a run: uint8 pictures [n, side, side, 3] and the grey, aged luma [n, side, side] that belongs to them.
+
+    It depends on the seed and on i alone, so that a run goes on where it stopped, and workers may make batches ahead.
+    """
+
+    def __init__(self, photos, schedule, sampling, seed):
+        self.photos, self.schedule, self.sampling, self.seed = photos, schedule, sampling, seed
+
+    def __len__(self):
+        return self.schedule.steps
+
+    def _photo(self, position):
+        """Photo number `position` of an endless series of shuffles."""
+        epoch, place = divmod(position, len(self.photos))
+        return self.photos[np.random.default_rng([self.seed, epoch]).permutation(len(self.photos))[place]]
+
+    def __getitem__(self, step):
+        phase, first = self.schedule.at(step)
+        rng = np.random.default_rng([self.seed, step, 1])
+        side, sampling = phase["crop"], self.sampling
+        rgb = np.empty((phase["batch"], side, side, 3), np.uint8)
+        luma = np.empty(rgb.shape[:3], np.float32)
+        for k in range(phase["batch"]):
+            rgb[k] = random_crop(self._photo(first + k), side, sampling, rng)
+            if rng.random() < sampling["bars"]:
+                add_bars(rgb[k], rng)
+            if rng.random() < sampling["mirrored"]:
+                mirror_edge(rgb[k], rng)
+            luma[k] = age(rgb[k], sampling["film"], rng)
+        return torch.from_numpy(rgb), torch.from_numpy(luma)
 
 
-class Batches:
-    """Endless batches from shuffled photos. Its state (`state`, `restore`) makes a run resumable to the step."""
-
-    def __init__(self, photos, config, seed):
-        self.photos, self.config = photos, config
-        self.rng = np.random.default_rng(seed)
-        self.order, self.position = self.rng.permutation(len(photos)), 0
-
-    def state(self):
-        return {"rng": self.rng.bit_generator.state, "order": self.order, "position": self.position,
-                "torch": torch.get_rng_state()}
-
-    def restore(self, state):
-        self.rng.bit_generator.state = state["rng"]
-        self.order, self.position = state["order"], state["position"]
-        torch.set_rng_state(state["torch"])
-
-    def next(self, batch, side, grid):
-        """L* [batch, 1, side, side] of the aged grey picture, and the true ab [batch, 2, side/grid, side/grid]."""
-        rgb = torch.empty(batch, side, side, 3, dtype=torch.uint8)
-        for k in range(batch):
-            if self.position >= len(self.order):
-                self.order, self.position = self.rng.permutation(len(self.photos)), 0
-            rgb[k] = random_crop(self.photos[self.order[self.position]], side, self.rng)
-            self.position += 1
-            if self.rng.random() < self.config["bars"]:
-                add_bars(rgb[k], self.rng)
-            if self.rng.random() < self.config["mirrored"]:
-                mirror_edge(rgb[k], self.rng)
-        target = F.avg_pool2d(color.lab_from_rgb(rgb)[:, 1:], grid)
-        luma = color.luma_from_rgb(rgb)
-        for k in range(batch):
-            if self.rng.random() < self.config["aged"]:
-                luma[k] = age(luma[k], self.rng)
-        return color.lightness_from_luma(luma)[:, None], target
-
-
-def measure_prior(photos, encode, classes, grid, count, seed):
-    """[classes] probability of each colour class over `count` photos, soft-encoded at the target's resolution."""
-    total = torch.zeros(classes)
+def ab_histogram(photos, count, seed):
+    """float32 [221, 221]: how often a*, b* (rounded, -110..110) occur in `count` photos, every photo counting the same."""
+    side = 2 * color.LIMIT + 1
+    total = torch.zeros(side * side)
     for i in np.random.default_rng(seed).permutation(len(photos))[:count]:
-        photo = photos[i]
-        height, width = (side // grid * grid for side in photo.shape[:2])
-        lab = color.lab_from_rgb(torch.from_numpy(photo[:height, :width].copy())[None])
-        index, weight = encode(F.avg_pool2d(lab[:, 1:], grid))
-        total.index_add_(0, index.reshape(-1), weight.reshape(-1))
-    return total / total.sum()
+        lab = color.lab_from_rgb(torch.from_numpy(photos[i].copy())[None])
+        # The target is at most as fine as the network's output; single noisy pixels are not colours.
+        cell = color.cells(F.avg_pool2d(lab[:, 1:], 2)).reshape(-1)
+        total += torch.bincount(cell, minlength=side * side) / len(cell)
+    return (total / total.sum()).view(side, side)

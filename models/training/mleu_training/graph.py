@@ -65,8 +65,14 @@ def run_node(node, inputs, weight=None, bias=None, scale=None, offset=None):
     return activate(x, field(node, "activation"))
 
 
+_CONVOLUTIONS = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d}
+
+
 class GraphModule(nn.Module):
-    """Executes a list of nodes; parameters are created from the nodes' own sizes (`in`, `out`, `kernel`)."""
+    """Executes a list of nodes; parameters are created from the nodes' own sizes (`in`, `out`, `kernel`).
+
+    Frozen nodes (`"frozen": true`) have no gradient and may be computed once for several networks (`frozen_values`).
+    """
 
     def __init__(self, nodes):
         super().__init__()
@@ -75,48 +81,75 @@ class GraphModule(nn.Module):
         self.convolutions = nn.ModuleDict()
         self.norms = nn.ModuleDict()
         for node in nodes:
-            if node["op"] != "conv2d":
+            if node["op"] not in _CONVOLUTIONS:
                 continue
             norm = node.get("norm", False)
             key = _key(node["name"])
             self.names[key] = node["name"]
-            self.convolutions[key] = nn.Conv2d(
-                node["in"], node["out"], node["kernel"], groups=field(node, "groups"), bias=not norm)
+            groups = {"groups": node["groups"]} if "groups" in node else {}
+            convolution = _CONVOLUTIONS[node["op"]](node["in"], node["out"], node["kernel"], bias=not norm, **groups)
+            self.convolutions[key] = convolution.requires_grad_(not node.get("frozen", False))
             if norm:
                 self.norms[key] = nn.BatchNorm2d(node["out"])
-        last = {}
-        for i, node in enumerate(nodes):
-            for name in node.get("input", ()):
-                last[name] = i
-        self.last_use = last
+        self.last_use = {name: i for i, node in enumerate(nodes) for name in node.get("input", ())}
 
-    def forward(self, lightness):
-        """[n, 1, h, w] L* -> [n, channels, h', w']: the last node's output."""
-        values = {}
-        for i, node in enumerate(self.nodes):
-            if node["op"] == "input":
-                values[node["name"]] = lightness
-                continue
-            inputs = [values[name] for name in node["input"]]
-            if node["op"] == "conv2d":
-                key = _key(node["name"])
-                convolution = self.convolutions[key]
-                if key in self.norms:
-                    x = run_node({**node, "activation": "none"}, inputs, convolution.weight)
-                    x = activate(self.norms[key](x), field(node, "activation"))
-                else:
-                    x = run_node(node, inputs, convolution.weight, convolution.bias)
-            else:
-                x = run_node(node, inputs)
-            values[node["name"]] = x
-            for name in node["input"]:
-                if self.last_use[name] == i:
+    def frozen_names(self):
+        """The frozen nodes whose value another node reads."""
+        frozen = {node["name"] for node in self.nodes if node.get("frozen", False)}
+        read = {name for node in self.nodes if node["name"] not in frozen for name in node.get("input", ())}
+        return frozen & read
+
+    def frozen_values(self, lightness):
+        """[n, 1, h, w] L* -> name -> value of frozen_names()."""
+        names = self.frozen_names()
+        with torch.no_grad():
+            values = self._run([n for n in self.nodes if n["op"] == "input" or n.get("frozen", False)],
+                               {"L": lightness}, names)
+        return {name: values[name] for name in names}
+
+    def forward(self, lightness, frozen=None, sample=None):
+        """[n, 1, h, w] L* -> [n, channels, h', w']: the last node's output.
+
+        frozen: what frozen_values() gave, of this or of an equal embedding. sample = (step, y, x): the last node, a 1x1
+        convolution, sees every step-th position only, from y, x on.
+        """
+        values = {"L": lightness, **(self.frozen_values(lightness) if frozen is None else frozen)}
+        rest = [node for node in self.nodes[:-1] if not node.get("frozen", False)]
+        values = self._run(rest, values, set(self.nodes[-1]["input"]))
+        if sample:
+            step, y, x = sample
+            (name,) = self.nodes[-1]["input"]
+            values[name] = values[name][:, :, y::step, x::step].contiguous(memory_format=torch.channels_last)
+        return self._run(self.nodes[-1:], values, {self.nodes[-1]["name"]})[self.nodes[-1]["name"]]
+
+    def _run(self, nodes, values, keep):
+        """Runs `nodes` on the named values; drops what no later node reads and `keep` does not name."""
+        for node in nodes:
+            if node["op"] != "input":
+                values[node["name"]] = self._node(node, [values[name] for name in node["input"]])
+            for name in node.get("input", ()):
+                if self.nodes[self.last_use[name]] is node and name not in keep:
                     del values[name]
-        return x
+        return values
+
+    def _node(self, node, inputs):
+        if node["op"] not in _CONVOLUTIONS:
+            return run_node(node, inputs)
+        key = _key(node["name"])
+        convolution = self.convolutions[key]
+        if key not in self.norms:
+            return run_node(node, inputs, convolution.weight, convolution.bias)
+        x = run_node({**node, "activation": "none"}, inputs, convolution.weight)
+        return activate(self.norms[key](x), field(node, "activation"))
 
     def owner(self, parameter):
         """The node that a parameter of named_parameters() belongs to."""
         return self.names[parameter.split(".")[1]]
+
+    def trained_state(self):
+        """state_dict() without what is frozen."""
+        frozen = {_key(node["name"]) for node in self.nodes if node.get("frozen", False)}
+        return {name: value for name, value in self.state_dict().items() if name.split(".")[1] not in frozen}
 
     def load(self, weights):
         """Sets convolutions from name -> (weight, bias)."""
@@ -130,7 +163,7 @@ class GraphModule(nn.Module):
         """Name -> (weight, bias) of every convolution, batch norm folded in, float32."""
         result = {}
         for node in self.nodes:
-            if node["op"] != "conv2d":
+            if node["op"] not in _CONVOLUTIONS:
                 continue
             key = _key(node["name"])
             convolution = self.convolutions[key]
@@ -138,7 +171,8 @@ class GraphModule(nn.Module):
             if key in self.norms:
                 norm = self.norms[key]
                 factor = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
-                weight = weight * factor[:, None, None, None]
+                # A transposed convolution's weight is [in, out, kh, kw].
+                weight = weight * factor.view((-1, 1, 1, 1) if node["op"] == "conv2d" else (1, -1, 1, 1))
                 bias = norm.bias.detach().double() - norm.running_mean.double() * factor
             result[node["name"]] = (weight.float(), bias.detach().float())
         return result

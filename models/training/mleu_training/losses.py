@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a network is trained for: its colour classes, and the sum of its loss terms."""
+
+import torch
+import torch.nn.functional as F
+
+from . import color
+
+# a*, b* of the unit that mean squared errors of class means and of combined heads are in: about the spread of colours.
+SPREAD = 20.0
+
+
+def regression_scale(head):
+    """a*, b* of one unit of the network's regressed output. The paper's ends in tanh, and has to reach every colour."""
+    return float(color.LIMIT) if head == "regression" else SPREAD
+
+
+class Objective:
+    """The loss of one network. Terms, each with its factor in the configuration's `losses`:
+
+    classes     weighted cross-entropy against the soft-encoded target; a pixel weighs as its most probable class
+    regression  mean squared error of the regressed a*, b*, in units of the output
+    mean        mean squared error of the mean over the class distribution, in units of SPREAD
+    """
+
+    def __init__(self, config, histogram):
+        self.head, self.factors = config["head"], config["losses"]
+        unknown = set(self.factors) - {"classes", "regression", "mean"}
+        if unknown:
+            raise SystemExit(f'{config["name"]}: unknown loss "{min(unknown)}"')
+        self.classes = 0
+        self.bins = self.weights = None
+        if self.head != "regression":
+            if config.get("bins", "grid") == "clustered":
+                self.bins = color.clustered(histogram, config["classes"], seed=1)
+                mask = torch.ones(len(self.bins), dtype=torch.bool)
+            else:
+                self.bins = color.grid_classes()
+                mask = color.reachable(self.bins)
+            self.classes = len(self.bins)
+            self.encode = color.SoftEncoding(self.bins, mask)
+            rarity = config["rarity"]
+            self.weights = color.rarity_weights(self.encode.prior(histogram), self.bins, mask, rarity["power"],
+                                                rarity["smoothing"])
+
+    def to(self, device):
+        if self.classes:
+            self.encode.to(device)
+            self.device_bins, self.device_weights = self.bins.to(device), self.weights.to(device)
+        return self
+
+    def __call__(self, output, ab):
+        """output [n, channels, h, w] of the network, the true ab [n, 2, h, w] -> name -> term, factors applied."""
+        output, terms = output.float(), {}
+        logits, regressed = output[:, : self.classes], output[:, self.classes :]
+        if "classes" in self.factors:
+            index, weight = self.encode(ab)
+            log_p = F.log_softmax(logits, 1).permute(0, 2, 3, 1)
+            cross_entropy = -(log_p.gather(3, index) * weight).sum(3)
+            terms["classes"] = (cross_entropy * self.device_weights[index[..., 0]]).mean()
+        if "regression" in self.factors:
+            terms["regression"] = F.mse_loss(regressed, ab / regression_scale(self.head))
+        if "mean" in self.factors:
+            mean = torch.einsum("nchw,cd->ndhw", torch.softmax(logits, 1), self.device_bins)
+            terms["mean"] = F.mse_loss(mean / SPREAD, ab / SPREAD)
+        return {name: self.factors[name] * term for name, term in terms.items()}
