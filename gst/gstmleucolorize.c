@@ -26,7 +26,7 @@
  * element drops no frame, also where the machine is too slow for a live source:
  * put a leaky `queue` before it there.
  *
- * Without #mleucolorize:model, the model "mleu-classification" is looked for in
+ * Without #mleucolorize:model, the model "mleu-mobilenet" is looked for in
  * the folders (or files) of the environment variable `MLEU_MODEL_PATH`, in
  * `$XDG_DATA_HOME/mleu/models`, and in the installation's `share/mleu/models`.
  * Elements of one process that use the same file share one copy of it.

@@ -24,8 +24,14 @@ enum
 #define DEFAULT_N_THREADS 0
 #define DEFAULT_RECOLOR TRUE
 
-/* The steps of render-size: the networks halve their input five times. */
-#define RENDER_SIZE_STEP 32
+/* To the nearest size that the networks take; 0, the model's own, only from 0. */
+static guint
+round_render_size (guint size)
+{
+  const guint step = MLEU_RENDER_SIZE_MIN;
+
+  return size == 0 ? 0 : MAX ((size + step / 2) / step * step, step);
+}
 
 void
 gst_mleu_settings_init (GstMleuSettings * settings)
@@ -35,7 +41,6 @@ gst_mleu_settings_init (GstMleuSettings * settings)
   settings->params.saturation = DEFAULT_SATURATION;
   settings->params.temperature = DEFAULT_TEMPERATURE;
   settings->params.smoothing = DEFAULT_SMOOTHING;
-  settings->render_size = MLEU_RENDER_SIZE_DEFAULT;
   settings->n_threads = DEFAULT_N_THREADS;
   settings->recolor = DEFAULT_RECOLOR;
 }
@@ -73,9 +78,7 @@ gst_mleu_settings_set (GstMleuSettings * settings, guint id,
       settings->params.smoothing = g_value_get_double (value);
       return TRUE;
     case PROP_RENDER_SIZE:
-      settings->render_size =
-          (g_value_get_uint (value) + RENDER_SIZE_STEP / 2) /
-          RENDER_SIZE_STEP * RENDER_SIZE_STEP;
+      settings->render_size = round_render_size (g_value_get_uint (value));
       return TRUE;
     case PROP_N_THREADS:
       settings->n_threads = g_value_get_uint (value);
@@ -197,9 +200,9 @@ gst_mleu_settings_install (GObjectClass * object_class)
       g_param_spec_uint ("render-size", "Render size",
           "Short side, in pixels, of the picture that the network looks at, "
           "rounded to a multiple of 32: larger finds colours for smaller "
-          "things and takes more time, with the square of the size. The output "
-          "keeps the input's resolution", MLEU_RENDER_SIZE_MIN,
-          MLEU_RENDER_SIZE_MAX, MLEU_RENDER_SIZE_DEFAULT, fixed));
+          "things and takes more time, with the square of the size; 0 is the "
+          "model's own. The output keeps the input's resolution", 0,
+          MLEU_RENDER_SIZE_MAX, 0, fixed));
 
   /**
    * GstMleuColorize:n-threads:

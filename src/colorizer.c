@@ -33,7 +33,6 @@ struct _MleuColorizer {
 void mleu_config_init(MleuConfig *config)
 {
     memset(config, 0, sizeof *config);
-    config->render_size = MLEU_RENDER_SIZE_DEFAULT;
 }
 
 void mleu_params_init(MleuParams *params)
@@ -61,10 +60,10 @@ static gboolean check_config(const MleuConfig *config, GError **error)
                     "input of %u x %u and output of %u x %u must be of one size",
                     config->input.width, config->input.height, config->output.width,
                     config->output.height);
-    else if (config->render_size < MLEU_RENDER_SIZE_MIN ||
-             config->render_size > MLEU_RENDER_SIZE_MAX || config->render_size % 32 != 0)
+    else if (config->render_size > MLEU_RENDER_SIZE_MAX ||
+             config->render_size % MLEU_RENDER_SIZE_MIN != 0)
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
-                    "render size %u: must be a multiple of 32 from %d to %d", config->render_size,
+                    "render size %u: must be a multiple of %d up to %d, or 0", config->render_size,
                     MLEU_RENDER_SIZE_MIN, MLEU_RENDER_SIZE_MAX);
     else if (config->n_threads > MLEU_THREADS_MAX)
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%u threads: must be at most %d",
@@ -86,8 +85,10 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
         return NULL;
 
     const guint width = config->input.width, height = config->input.height;
-    const double scale = MIN((double)config->render_size / MIN(width, height),
-                             (double)LONG_SIDE_MAX / MAX(width, height));
+    const guint render_size =
+        config->render_size != 0 ? config->render_size : mleu_model_get_render_size(model);
+    const double scale =
+        MIN((double)render_size / MIN(width, height), (double)LONG_SIDE_MAX / MAX(width, height));
     const guint content_width = (guint)MAX(lround(width * scale), 1),
                 content_height = (guint)MAX(lround(height * scale), 1);
     const guint stride = mleu_model_get_stride(model);

@@ -23,8 +23,7 @@ static const struct {
     const char *description;
     const char *argument;
 } element_options[] = {
-    {"model", "model", "Network: a file, or a name to look up (default: mleu-classification)",
-     "MODEL"},
+    {"model", "model", "Network: a file, or a name to look up (default: mleu-mobilenet)", "MODEL"},
     {"strength", "strength", "From grey (0) to full colour (1, the default)", "0..1"},
     {"saturation", "saturation", "Factor on the colours (default: 1)", "0..4"},
     {"temperature", "temperature",
@@ -32,7 +31,7 @@ static const struct {
     {"smoothing", "smoothing", "Time constant of the colours' average, in seconds (default: 0.3)",
      "0..1"},
     {"render-size", "render-size",
-     "The network sees the short side at this many pixels (default: 256)", "PIXELS"},
+     "The network sees the short side at this many pixels (default: 0, the model's own)", "PIXELS"},
     {"threads", "n-threads", "Threads for the network (default: 0, one for each processor)", "N"},
 };
 

@@ -17,11 +17,6 @@ G_BEGIN_DECLS
  */
 typedef struct _MleuColorizer MleuColorizer;
 
-/** Range and default of #MleuConfig.render_size, in pixels. */
-#define MLEU_RENDER_SIZE_MIN 32
-#define MLEU_RENDER_SIZE_MAX 2048
-#define MLEU_RENDER_SIZE_DEFAULT 256
-
 /** Largest #MleuConfig.n_threads. */
 #define MLEU_THREADS_MAX 64
 
@@ -31,7 +26,7 @@ typedef struct _MleuColorizer MleuColorizer;
  * @output: format of the coloured frames, YUV or RGB, of the same width and height.
  * @render_size: the frame is scaled so that its short side is this many pixels, its aspect ratio
  * kept, then both sides are reflected at the border up to the next multiple of the model's stride.
- * %MLEU_RENDER_SIZE_MIN to %MLEU_RENDER_SIZE_MAX, a multiple of 32.
+ * A multiple of %MLEU_RENDER_SIZE_MIN up to %MLEU_RENDER_SIZE_MAX; 0: mleu_model_get_render_size().
  * @n_threads: threads that the network may use, this one included; 0: one for each processor.
  * Results do not depend on it.
  *

@@ -20,10 +20,12 @@ typedef struct _MleuModel MleuModel;
  * @MLEU_HEAD_CLASSES: a distribution over colour classes, decoded by the annealed mean at a
  * temperature.
  * @MLEU_HEAD_REGRESSION: a* and b* themselves.
+ * @MLEU_HEAD_COMBINED: both, blended.
  */
 typedef enum {
     MLEU_HEAD_CLASSES,
     MLEU_HEAD_REGRESSION,
+    MLEU_HEAD_COMBINED,
 } MleuHead;
 
 /**
@@ -31,7 +33,8 @@ typedef enum {
  * @path: the model file, in the file system's encoding.
  * @error: return location.
  *
- * Reads, checks (the SHA-256 of the weights included) and packs a model.
+ * Reads, checks (the SHA-256 of the weights included) and packs a model. A file may name a second
+ * one in its folder that holds a part of the weights, which several models share; it is read too.
  *
  * Errors: %MLEU_ERROR_NOT_FOUND, %MLEU_ERROR_READ, %MLEU_ERROR_FORMAT, %MLEU_ERROR_UNSUPPORTED,
  * %MLEU_ERROR_NO_MEMORY.
@@ -48,7 +51,7 @@ MLEU_API MleuModel *mleu_model_ref(MleuModel *model);
 MLEU_API void mleu_model_unref(MleuModel *model);
 
 /** mleu_model_get_name: Returns: (transfer none): the name in the file, such as
- * "mleu-classification"; never %NULL. */
+ * "mleu-mobilenet"; never %NULL. */
 MLEU_API const char *mleu_model_get_name(const MleuModel *model);
 
 /** mleu_model_get_description: Returns: (transfer none): one sentence about the model; "" where the
@@ -67,6 +70,14 @@ MLEU_API guint mleu_model_get_classes(const MleuModel *model);
 
 /** mleu_model_get_stride: Returns: the network's input sides are multiples of this, in pixels. */
 MLEU_API guint mleu_model_get_stride(const MleuModel *model);
+
+/** Range and step of the side of the picture that a network sees, in pixels. */
+#define MLEU_RENDER_SIZE_MIN 32
+#define MLEU_RENDER_SIZE_MAX 2048
+
+/** mleu_model_get_render_size: Returns: the short side, in pixels, at which the model colours best.
+ */
+MLEU_API guint mleu_model_get_render_size(const MleuModel *model);
 
 /** mleu_model_get_temperature: Returns: the default temperature of the annealed mean; 1 for a
  * regression head. */

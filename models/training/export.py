@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes the averaged weights of a run as a model file (models/FORMAT.md), and SHA256SUMS beside it.
 
-    export.py --config configs/mleu-classification.json --data FOLDER --run FOLDER --output ../mleu-classification.safetensors
+    export.py --config configs/NAME.json --data FOLDER --run FOLDER --output ../NAME.safetensors [--shared ../TRUNK.safetensors]
 
-Batch norm is folded; convolution weights are stored as bfloat16, biases and colour classes as float32. The rarity
-weights of training make rare colours more probable than they are; `rarity_undone` of them is taken back here, in the
-last bias: 0 keeps them, 1 gives the probabilities that training without weights would.
+The run is the folder that train.py was given. Batch norm is folded. Convolution weights are stored as the
+configuration's `storage` says: "int8" (a scale for each output channel; the last layer and transposed convolutions
+bfloat16) or "bf16"; biases and colour classes are float32. With --shared, frozen layers go to a file of their own, which
+several models may name; where it exists it has to hold the same weights.
+
+The rarity weights of training make rare colours more probable than they are; `rarity_undone` of them is taken back
+here, in the last bias: 0 keeps them, 1 gives the probabilities that training without weights would.
 """
 
 import argparse
@@ -15,20 +19,40 @@ import json
 import pathlib
 
 import torch
-
-from mleu_training import color, graph, network, safetensors
+from mleu_training import config, graph, losses, network, safetensors
 
 # Fields of a node that only training needs.
-_TRAINING_FIELDS = ("in", "out", "kernel", "norm")
+_TRAINING_FIELDS = ("in", "out", "kernel", "norm", "frozen")
 
 
 def file_nodes(nodes):
     """The nodes as the file has them: tensors by name, defaults left out."""
     for node in nodes:
-        node = {key: value for key, value in node.items() if key not in _TRAINING_FIELDS}
-        if node["op"] == "conv2d":
-            node["weight"], node["bias"] = node["name"] + ".weight", node["name"] + ".bias"
-        yield node
+        file_node = {key: value for key, value in node.items()
+                     if key not in _TRAINING_FIELDS and value != graph.DEFAULTS.get(key)}
+        if node["op"] in graph.CONVOLUTIONS:
+            file_node["weight"], file_node["bias"] = node["name"] + ".weight", node["name"] + ".bias"
+        yield file_node
+
+
+def stored(node, weight, storage):
+    """Suffix -> tensor of a convolution's weight as the file stores it."""
+    if storage == "int8" and node["op"] == "conv2d" and node["name"] != "output":
+        whole, scale = safetensors.quantise(weight)
+        return {".weight": whole, ".weight.scale": scale}
+    return {".weight": weight.to(torch.bfloat16)}
+
+
+def head_of(configuration):
+    """The graph's `head`."""
+    head = {"type": configuration["head"], "input": "output", "saturation": configuration.get("saturation", 1.0)}
+    if configuration["head"] != "regression":
+        head |= {"bins": "bins", "temperature": configuration["temperature"]}
+    if configuration["head"] != "classes":
+        head["scale"] = losses.regression_scale(configuration["head"])
+    if configuration["head"] == "combined":
+        head["blend"] = configuration["blend"]
+    return head
 
 
 def write_sums(folder):
@@ -43,33 +67,55 @@ def main():
     parser.add_argument("--config", required=True, type=pathlib.Path)
     parser.add_argument("--data", required=True, type=pathlib.Path)
     parser.add_argument("--run", required=True, type=pathlib.Path)
+    parser.add_argument("--encoders", type=pathlib.Path, help="folder of the ImageNet networks (default: DATA/encoders)")
     parser.add_argument("--output", required=True, type=pathlib.Path)
+    parser.add_argument("--shared", type=pathlib.Path, help="file for the frozen layers, in the folder of the output")
     arguments = parser.parse_args()
+    if arguments.shared and arguments.shared.resolve().parent != arguments.output.resolve().parent:
+        parser.error("--shared has to lie in the folder of --output")
 
-    config = json.loads(arguments.config.read_text())
-    nodes, _ = network.build_mleu(config, network.find_encoder(arguments.data))
+    configuration = config.load(arguments.config)
+    nodes, pretrained = network.build(configuration, arguments.encoders or arguments.data / "encoders")
     module = graph.GraphModule(nodes)
-    state = torch.load(arguments.run / "checkpoint.pt", map_location="cpu", weights_only=False)
-    module.load_state_dict(state["ema"])
+    module.load(pretrained)
+    path = arguments.run / configuration["name"] / "checkpoint.pt"
+    if not path.exists():
+        raise SystemExit(f"{path}: no such file; train.py writes it")
+    state = torch.load(path, map_location="cpu", weights_only=False)
+    module.load_state_dict(state["ema"], strict=False)
 
-    tensors = {}
+    by_name = {node["name"]: node for node in nodes}
+    tensors, frozen = {}, {}
     for name, (weight, bias) in module.folded().items():
-        tensors[name + ".weight"] = weight.to(torch.bfloat16)
-        tensors[name + ".bias"] = bias
-    tensors[nodes[-1]["name"] + ".bias"] -= config["rarity_undone"] * state["rarity"].log()
-    tensors["bins"] = color.classes()
-    head = {"type": "classes", "input": nodes[-1]["name"], "bins": "bins", "temperature": config["temperature"],
-            "saturation": config["saturation"]}
-    description = {"stride": 32, "nodes": list(file_nodes(nodes)), "head": head}
+        if name == "output" and configuration["head"] != "regression":
+            classes = len(state["bins"])
+            bias[:classes] -= configuration.get("rarity_undone", 0.0) * state["rarity"].log()
+        place = frozen if arguments.shared and by_name[name].get("frozen", False) else tensors
+        for suffix, tensor in stored(by_name[name], weight, configuration["storage"]).items():
+            place[name + suffix] = tensor
+        place[name + ".bias"] = bias
+    if configuration["head"] != "regression":
+        tensors["bins"] = state["bins"]
+
+    metadata = {"mleu.format": "1", "mleu.license": configuration["license"]}
+    shared = {}
+    if arguments.shared:
+        before = safetensors.digest(arguments.shared)
+        safetensors.write(arguments.shared, frozen, {
+            **metadata, "mleu.name": arguments.shared.stem,
+            "mleu.description": f'the {configuration["embedding"]["network"]} that several models embed'})
+        digest = safetensors.digest(arguments.shared)
+        if before not in (None, digest):
+            print(f"{arguments.shared}: other weights than before; export the models that share it again")
+        shared = {"mleu.shared": arguments.shared.name, "mleu.shared.sha256": digest}
+    description = {"stride": 32, "nodes": list(file_nodes(nodes)), "head": head_of(configuration)}
+    if "render_size" in configuration:
+        description["render_size"] = configuration["render_size"]
     safetensors.write(arguments.output, tensors, {
-        "mleu.format": "1",
-        "mleu.name": config["name"],
-        "mleu.description": config["description"],
-        "mleu.license": config["license"],
-        "mleu.graph": json.dumps(description, separators=(",", ":")),
-    })
+        **metadata, **shared, "mleu.name": configuration["name"], "mleu.description": configuration["description"],
+        "mleu.graph": json.dumps(description, separators=(",", ":"))})
     write_sums(arguments.output.parent)
-    print(f"{arguments.output}: {state['samples']} samples, {arguments.output.stat().st_size / 2**20:.1f} MiB")
+    print(f"{arguments.output}: {state['step']} steps, {arguments.output.stat().st_size / 2**20:.1f} MiB")
 
 
 if __name__ == "__main__":

@@ -46,10 +46,14 @@ class Model:
 
     def ab(self, lightness, temperature=None):
         """[n, 1, h, w] L* -> [n, 2, h', w'] a*, b*, without the saturation factor."""
-        x = self.logits(lightness)
-        if self.head["type"] == "regression":
-            return x * self.head["scale"]
-        return annealed_mean(x, self.tensors[self.head["bins"]], temperature or self.head["temperature"])
+        x, head = self.logits(lightness), self.head
+        if head["type"] == "regression":
+            return x * head["scale"]
+        bins = self.tensors[head["bins"]]
+        mean = annealed_mean(x[:, : len(bins)], bins, temperature or head["temperature"])
+        if head["type"] == "classes":
+            return mean
+        return torch.lerp(mean, x[:, len(bins) :] * head["scale"], head["blend"])
 
 
 def annealed_mean(logits, bins, temperature):

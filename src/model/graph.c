@@ -414,19 +414,27 @@ static gboolean read_head(Reader *reader, JsonNode *member)
     if (!read_number(reader, "saturation", 0.1, 10, &graph->saturation))
         return FALSE;
 
-    if (strcmp(kind, "classes") == 0) {
+    const gboolean combined = strcmp(kind, "combined") == 0;
+    if (combined || strcmp(kind, "classes") == 0) {
+        const guint regressed = combined ? 2 : 0;
         const MleuTensor *bins;
-        graph->head = MLEU_HEAD_CLASSES;
-        if (!check_fields(reader, " type input saturation bins temperature ") ||
-            !read_number(reader, "temperature", 0.05, 5, &graph->temperature))
+        graph->head = combined ? MLEU_HEAD_COMBINED : MLEU_HEAD_CLASSES;
+        graph->blend = 0.5;
+        if (!check_fields(reader, combined ? " type input saturation bins temperature scale blend "
+                                           : " type input saturation bins temperature ") ||
+            !read_number(reader, "temperature", 0.05, 5, &graph->temperature) ||
+            !read_number(reader, "scale", 1e-3, 1e3, &graph->head_scale) ||
+            !read_number(reader, "blend", 0, 1, &graph->blend))
             return FALSE;
         graph->bins = take_tensor(reader, "bins", &bins);
         if (graph->bins == NULL)
             return FALSE;
-        if (bins->rank != 2 || bins->shape[0] != last->channels || bins->shape[1] != 2)
-            return refuse(reader, MLEU_ERROR_FORMAT, "tensor %s is not of shape [%u, 2]",
-                          bins->name, last->channels);
-        graph->classes = last->channels;
+        if (bins->rank != 2 || bins->shape[0] + regressed != last->channels || bins->shape[1] != 2)
+            return refuse(reader, MLEU_ERROR_FORMAT,
+                          "tensor %s is not of shape [%u, 2]: the last node has %u channels",
+                          bins->name, last->channels - MIN(regressed, last->channels),
+                          last->channels);
+        graph->classes = last->channels - regressed;
         return TRUE;
     }
     if (strcmp(kind, "regression") == 0) {
@@ -438,7 +446,7 @@ static gboolean read_head(Reader *reader, JsonNode *member)
                read_number(reader, "scale", 1e-3, 1e3, &graph->head_scale);
     }
     return refuse(reader, MLEU_ERROR_UNSUPPORTED,
-                  "its type \"%s\" is neither classes nor regression", kind);
+                  "its type \"%s\" is none of classes, regression, combined", kind);
 }
 
 /* Every node but the last is somebody's input, and every tensor is used: anything else is a mistake
@@ -520,8 +528,14 @@ MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError 
     };
     JsonObject *object = reader.object;
     reader.graph->stride = 0;
-    gboolean good = check_fields(&reader, " stride nodes head ") &&
-                    read_whole(&reader, "stride", 1, 256, &reader.graph->stride);
+    reader.graph->render_size = MLEU_RENDER_SIZE_DEFAULT;
+    gboolean good = check_fields(&reader, " stride render_size nodes head ") &&
+                    read_whole(&reader, "stride", 1, 256, &reader.graph->stride) &&
+                    read_whole(&reader, "render_size", MLEU_RENDER_SIZE_MIN, MLEU_RENDER_SIZE_MAX,
+                               &reader.graph->render_size);
+    if (good && reader.graph->render_size % MLEU_RENDER_SIZE_MIN != 0)
+        good = refuse(&reader, MLEU_ERROR_FORMAT, "render_size is not a multiple of %d",
+                      MLEU_RENDER_SIZE_MIN);
     if (good && reader.graph->stride == 0)
         good = refuse(&reader, MLEU_ERROR_FORMAT, "stride is missing");
     good = good && read_nodes(&reader, json_object_get_member(object, "nodes")) &&

@@ -7,6 +7,9 @@
 
 G_BEGIN_DECLS
 
+/** Short side of the picture that a network sees where its file names none. */
+#define MLEU_RENDER_SIZE_DEFAULT 256
+
 /** Largest number of nodes, of inputs to one, of channels of one, and of a convolution's kernel
  * side. */
 #define MLEU_NODES_MAX 2048
@@ -63,10 +66,12 @@ typedef struct {
  * MleuGraph: a network, its shapes checked and its weights in float32. The last node is the head's
  * input.
  * @bins: classes x 2: a*, b* of each class; %NULL for regression.
- * @head_scale: regression: factor on the two channels.
+ * @head_scale: regression and combined: factor on the two regressed channels.
+ * @blend: combined: the share of what is regressed, 0..1.
  */
 typedef struct {
     guint stride;
+    guint render_size;
     guint n_nodes;
     MleuNode *nodes;
     MleuHead head;
@@ -74,6 +79,7 @@ typedef struct {
     float *bins;
     double temperature;
     double head_scale;
+    double blend;
     double saturation;
 } MleuGraph;
 

@@ -91,6 +91,11 @@ guint mleu_model_get_stride(const MleuModel *model)
     return model->graph->stride;
 }
 
+guint mleu_model_get_render_size(const MleuModel *model)
+{
+    return model->graph->render_size;
+}
+
 double mleu_model_get_temperature(const MleuModel *model)
 {
     return model->graph->temperature;

@@ -18,9 +18,10 @@
 struct _MleuSafetensors {
     GMappedFile *mapping;
     JsonNode *header;
-    JsonObject *metadata; /* owned by header */
-    GArray *tensors;      /* of MleuTensor, by offset */
-    GHashTable *by_name;  /* name -> index + 1 */
+    JsonObject *metadata;    /* owned by header */
+    GArray *tensors;         /* of MleuTensor, by offset */
+    GHashTable *by_name;     /* name -> index + 1 */
+    MleuSafetensors *shared; /* the file that holds more tensors of this one; or NULL */
 };
 
 static const struct {
@@ -45,6 +46,7 @@ void mleu_safetensors_free(MleuSafetensors *file)
     g_clear_pointer(&file->by_name, g_hash_table_unref);
     g_clear_pointer(&file->header, json_node_unref);
     g_clear_pointer(&file->mapping, g_mapped_file_unref);
+    mleu_safetensors_free(file->shared);
     g_free(file);
 }
 
@@ -275,7 +277,7 @@ static gboolean check_digest(const MleuSafetensors *file, const char *path, cons
     return good;
 }
 
-MleuSafetensors *mleu_safetensors_open(const char *path, GError **error)
+static MleuSafetensors *open_file(const char *path, GError **error)
 {
     GMappedFile *mapping = map_file(path, error);
     if (mapping == NULL)
@@ -324,19 +326,76 @@ fail:
     return NULL;
 }
 
+/* Opens the file that `mleu.shared` names, if any. It has to be the very one that the model was
+ * exported with. */
+static gboolean open_shared(MleuSafetensors *file, const char *path, GError **error)
+{
+    const char *name = mleu_safetensors_metadata(file, "mleu.shared");
+    const char *digest = mleu_safetensors_metadata(file, "mleu.shared.sha256");
+    if (name == NULL)
+        return TRUE;
+    if (digest == NULL || name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL ||
+        strchr(name, G_DIR_SEPARATOR) != NULL) {
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
+                    "%s: mleu.shared \"%s\" has to be the name of a file in the same folder, with "
+                    "its mleu.shared.sha256 beside it",
+                    path, name);
+        return FALSE;
+    }
+    char *folder = g_path_get_dirname(path);
+    char *sibling = g_build_filename(folder, name, NULL);
+    g_free(folder);
+    GError *cause = NULL;
+    gboolean good = FALSE;
+    file->shared = open_file(sibling, &cause);
+    if (file->shared == NULL) {
+        g_propagate_prefixed_error(error, cause, "%s shares weights: ", path);
+    } else if (g_strcmp0(mleu_safetensors_metadata(file->shared, "mleu.sha256"), digest) != 0) {
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
+                    "%s does not hold the weights that %s was made with; fetch both again", sibling,
+                    path);
+    } else if (mleu_safetensors_metadata(file->shared, "mleu.shared") != NULL) {
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
+                    "%s is shared by %s and names a shared file itself", sibling, path);
+    } else {
+        good = TRUE;
+        for (guint i = 0; i < file->shared->tensors->len && good; i++) {
+            const char *tensor = g_array_index(file->shared->tensors, MleuTensor, i).name;
+            good = !g_hash_table_contains(file->by_name, tensor);
+            if (!good)
+                g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT, "%s and %s both have a tensor %s",
+                            path, sibling, tensor);
+        }
+    }
+    g_free(sibling);
+    return good;
+}
+
+MleuSafetensors *mleu_safetensors_open(const char *path, GError **error)
+{
+    MleuSafetensors *file = open_file(path, error);
+    if (file != NULL && !open_shared(file, path, error))
+        g_clear_pointer(&file, mleu_safetensors_free);
+    return file;
+}
+
 const MleuTensor *mleu_safetensors_find(const MleuSafetensors *file, const char *name)
 {
     const guint index = GPOINTER_TO_UINT(g_hash_table_lookup(file->by_name, name));
-    return index == 0 ? NULL : mleu_safetensors_get(file, index - 1);
+    if (index > 0)
+        return mleu_safetensors_get(file, index - 1);
+    return file->shared != NULL ? mleu_safetensors_find(file->shared, name) : NULL;
 }
 
 guint mleu_safetensors_count(const MleuSafetensors *file)
 {
-    return file->tensors->len;
+    return file->tensors->len + (file->shared != NULL ? file->shared->tensors->len : 0);
 }
 
 const MleuTensor *mleu_safetensors_get(const MleuSafetensors *file, guint index)
 {
+    if (index >= file->tensors->len)
+        return mleu_safetensors_get(file->shared, index - file->tensors->len);
     return &g_array_index(file->tensors, MleuTensor, index);
 }
 

@@ -32,7 +32,8 @@ typedef struct {
 
 /**
  * MleuSafetensors: a model file, mapped and checked: header size, JSON, dtypes, shapes, offsets
- * that are contiguous and cover the data, the SHA-256 of the data.
+ * that are contiguous and cover the data, the SHA-256 of the data. Tensors of the file that it
+ * shares with other models (`mleu.shared`) are among its own.
  *
  * Thread-safety: immutable.
  */
@@ -47,7 +48,7 @@ void mleu_safetensors_free(MleuSafetensors *file);
 const MleuTensor *mleu_safetensors_find(const MleuSafetensors *file, const char *name);
 guint mleu_safetensors_count(const MleuSafetensors *file);
 
-/** Tensor @index of mleu_safetensors_count(), in the order of the file. */
+/** Tensor @index of mleu_safetensors_count(), in the order of the file; shared ones follow. */
 const MleuTensor *mleu_safetensors_get(const MleuSafetensors *file, guint index);
 
 /** Returns: (transfer none) (nullable): a string of `__metadata__`. */

@@ -168,13 +168,22 @@ static void run_head(gpointer data, guint index, guint count G_GNUC_UNUSED)
     const gsize plane = (gsize)in->h * in->w, begin = (gsize)index * HEAD_BLOCK;
     const gsize pixels = MIN((gsize)HEAD_BLOCK, plane - begin);
     float *a = plan->result + begin, *b = plan->result + plane + begin;
-    if (graph->head == MLEU_HEAD_CLASSES) {
-        plan->context.kernels->f32_annealed_mean(a, b, pixels, in->data + begin, plane,
-                                                 graph->classes, graph->bins, plan->temperature);
-    } else {
-        plan->context.kernels->f32_affine(a, in->data + begin, pixels, (float)graph->head_scale, 0);
-        plan->context.kernels->f32_affine(b, in->data + plane + begin, pixels,
-                                          (float)graph->head_scale, 0);
+    /* The logits come first, then what was regressed. */
+    const float *regressed = in->data + graph->classes * plane + begin;
+    const MleuKernels *kernels = plan->context.kernels;
+    if (graph->head == MLEU_HEAD_REGRESSION) {
+        kernels->f32_affine(a, regressed, pixels, (float)graph->head_scale, 0);
+        kernels->f32_affine(b, regressed + plane, pixels, (float)graph->head_scale, 0);
+        return;
+    }
+    kernels->f32_annealed_mean(a, b, pixels, in->data + begin, plane, graph->classes, graph->bins,
+                               plan->temperature);
+    if (graph->head == MLEU_HEAD_COMBINED) {
+        const float share = (float)graph->blend, scale = (float)graph->head_scale;
+        for (gsize i = 0; i < pixels; i++) {
+            a[i] += share * (scale * regressed[i] - a[i]);
+            b[i] += share * (scale * regressed[plane + i] - b[i]);
+        }
     }
 }
 

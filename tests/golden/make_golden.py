@@ -79,10 +79,18 @@ class Net:
         return self.add("affine", [x], self.width[x], scale=self.tensor(1 + 0.2 * self.normal(self.width[x])),
                         offset=self.tensor(0.2 * self.normal(self.width[x])))
 
-    def write(self, name, head, width, height):
+    def write(self, name, head, width, height, shared=()):
+        """shared: names of tensors that lie in a file of their own, NAME-shared."""
+        metadata = {}
+        if shared:
+            apart = {tensor: self.tensors.pop(tensor) for tensor in shared}
+            beside = HERE / f"{name}-shared.safetensors"
+            safetensors.write(beside, apart, {"mleu.format": "1", "mleu.name": beside.stem})
+            metadata = {"mleu.shared": beside.name, "mleu.shared.sha256": safetensors.digest(beside)}
         graph = {"stride": self.stride, "nodes": self.nodes, "head": {"input": self.nodes[-1]["name"], **head}}
         path = HERE / f"{name}.safetensors"
-        safetensors.write(path, self.tensors, {"mleu.format": "1", "mleu.name": name, "mleu.graph": json.dumps(graph)})
+        safetensors.write(path, self.tensors, {"mleu.format": "1", "mleu.name": name, "mleu.graph": json.dumps(graph),
+                                               **metadata})
         lightness = 100 * torch.rand(1, 1, height, width, generator=self.random)
         with torch.no_grad():
             ab = run_model.Model(path).ab(lightness)
@@ -171,7 +179,18 @@ def shapes():
     net.write("shapes", classes(net, j, 5), 48, 36)
 
 
+def combined():
+    """Classes and regression in one head; the first convolution's weights in a file that other models may share."""
+    net = Net(5, 8)
+    x = net.conv(net.start(), 6, stride=4, padding=[1] * 4, dtype=torch.int8)
+    first = list(net.tensors)
+    net.conv(net.conv(x, 8), 23 + 2, (1, 1), padding=[0] * 4, activation="none")
+    head = {"type": "combined", "bins": net.tensor(60 * net.normal(23, 2)), "temperature": 0.6, "scale": 20.0,
+            "blend": 0.3}
+    net.write("combined", head, 56, 40, shared=first)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for make in (mobile, vgg, dilated, shapes):
+    for make in (mobile, vgg, dilated, shapes, combined):
         make()

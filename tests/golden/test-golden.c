@@ -92,7 +92,7 @@ static void test_shipped_threads(void)
     enum { WIDTH = 160, HEIGHT = 96, RUNS = 8 };
     GError *error = NULL;
     char *path =
-        g_test_build_filename(G_TEST_DIST, "..", "models", "mleu-classification.safetensors", NULL);
+        g_test_build_filename(G_TEST_DIST, "..", "models", "mleu-mobilenet.safetensors", NULL);
     MleuModel *model = mleu_model_load(path, &error);
     g_assert_no_error(error);
     guint w, h;
@@ -131,6 +131,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/golden/networks/vgg", "vgg", test_network);
     g_test_add_data_func("/golden/networks/dilated", "dilated", test_network);
     g_test_add_data_func("/golden/networks/shapes", "shapes", test_network);
+    g_test_add_data_func("/golden/networks/combined", "combined", test_network);
     g_test_add_func("/golden/shipped-threads", test_shipped_threads);
     return g_test_run();
 }

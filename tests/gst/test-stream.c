@@ -315,8 +315,8 @@ test_property_values (void)
 
   g_object_get (element, "model", &model, "render-size", &size, "n-threads",
       &threads, "recolor", &recolor, NULL);
-  g_assert_cmpstr (model, ==, "mleu-classification");
-  g_assert_cmpuint (size, ==, 256);
+  g_assert_cmpstr (model, ==, "mleu-mobilenet");
+  g_assert_cmpuint (size, ==, 0);
   g_assert_cmpuint (threads, ==, 0);
   g_assert_true (recolor);
   g_free (model);
@@ -326,10 +326,13 @@ test_property_values (void)
   g_assert_cmpuint (size, ==, 96);
   g_assert_cmpstr (model, ==, "other");
   g_free (model);
+  g_object_set (element, "render-size", 3, NULL);
+  g_object_get (element, "render-size", &size, NULL);
+  g_assert_cmpuint (size, ==, 32);
   g_object_set (element, "render-size", 2048, "model", NULL, NULL);
   g_object_get (element, "model", &model, "render-size", &size, NULL);
   g_assert_cmpuint (size, ==, 2048);
-  g_assert_cmpstr (model, ==, "mleu-classification");
+  g_assert_cmpstr (model, ==, "mleu-mobilenet");
   g_free (model);
   g_assert_true (GST_IS_PRESET (element));
   gst_object_unref (element);

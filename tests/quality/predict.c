@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Colours still pictures with libmleu alone: binary PGM in, binary PPM out, as many pairs as there
- * are.
+ * Colours still pictures with libmleu alone: binary PGM in, binary PPM out.
  *
- *   predict --model FILE [--render-size N] [--temperature T] [--saturation S] [--n-threads N]
- * IN.pgm OUT.ppm ...
+ *   predict --model FILE [--render-size N] [--temperature T]... [--saturation S]... [--n-threads N]
+ *           IN.pgm OUT.ppm...  ...
  *
- * With one pair also --lightness FILE (the network's input: float32 L*, after its width and height
- * as two uint32) and
- * --ab FILE (the prediction: float32 a*, then b*, likewise).
+ * Every IN is followed by an OUT for each saturation at the first temperature, then at the second,
+ * and so on. With one IN also --lightness FILE (the network's input: float32 L*, after its width
+ * and height as two uint32) and --ab FILE (the last prediction: float32 a*, then b*, likewise).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,21 +15,23 @@
 #include <mleu/mleu.h>
 
 static char *model_path, *lightness_path, *ab_path;
-static gint render_size = MLEU_RENDER_SIZE_DEFAULT, n_threads;
-static gdouble temperature, saturation = 1;
-static char **files;
+static gint render_size, n_threads;
+static char **temperature_texts, **saturation_texts, **files;
+static GArray *temperatures, *saturations; /* of double */
 
 static const GOptionEntry entries[] = {
     {"model", 0, 0, G_OPTION_ARG_FILENAME, &model_path, "Model file", "FILE"},
-    {"render-size", 0, 0, G_OPTION_ARG_INT, &render_size, "Short side that the network sees",
-     "PIXELS"},
-    {"temperature", 0, 0, G_OPTION_ARG_DOUBLE, &temperature, "0: the model's own", "T"},
-    {"saturation", 0, 0, G_OPTION_ARG_DOUBLE, &saturation, "Factor on the colours", "S"},
+    {"render-size", 0, 0, G_OPTION_ARG_INT, &render_size,
+     "Short side that the network sees; 0: the model's own", "PIXELS"},
+    {"temperature", 0, 0, G_OPTION_ARG_STRING_ARRAY, &temperature_texts,
+     "0 (the default): the model's own", "T"},
+    {"saturation", 0, 0, G_OPTION_ARG_STRING_ARRAY, &saturation_texts,
+     "Factor on the colours (default: 1)", "S"},
     {"n-threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "0: one for each processor", "N"},
     {"lightness", 0, 0, G_OPTION_ARG_FILENAME, &lightness_path, "Write the network's input",
      "FILE"},
     {"ab", 0, 0, G_OPTION_ARG_FILENAME, &ab_path, "Write the prediction", "FILE"},
-    {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &files, NULL, "IN.pgm OUT.ppm ..."},
+    {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &files, NULL, "IN.pgm OUT.ppm... ..."},
     G_OPTION_ENTRY_NULL,
 };
 
@@ -68,7 +69,33 @@ static gboolean write_floats(const char *path, const float *values, guint planes
     return good;
 }
 
-static gboolean color_one(MleuModel *model, const char *in_path, const char *out_path)
+static gboolean write_ppm(const char *path, const guint8 *rgb, guint width, guint height)
+{
+    const gsize size = (gsize)width * height;
+    FILE *file = fopen(path, "wb");
+    gboolean good = file != NULL && fprintf(file, "P6\n%u %u\n255\n", width, height) > 0 &&
+                    fwrite(rgb, 3, size, file) == size;
+    if (file != NULL && fclose(file) != 0)
+        good = FALSE;
+    if (!good)
+        fprintf(stderr, "%s: cannot be written\n", path);
+    return good;
+}
+
+/* The numbers of an option that may be given again, or the default alone. */
+static GArray *read_numbers(char **texts, double otherwise)
+{
+    GArray *numbers = g_array_new(FALSE, FALSE, sizeof(double));
+    for (guint i = 0; texts != NULL && texts[i] != NULL; i++) {
+        const double number = g_ascii_strtod(texts[i], NULL);
+        g_array_append_val(numbers, number);
+    }
+    if (numbers->len == 0)
+        g_array_append_val(numbers, otherwise);
+    return numbers;
+}
+
+static gboolean color_one(MleuModel *model, const char *in_path, char **out_paths)
 {
     GError *error = NULL;
     guint width, height;
@@ -90,8 +117,6 @@ static gboolean color_one(MleuModel *model, const char *in_path, const char *out
     config.output.layout = MLEU_LAYOUT_RGB;
     config.render_size = (guint)render_size;
     config.n_threads = (guint)n_threads;
-    params.temperature = temperature;
-    params.saturation = saturation;
 
     guint8 *rgb = g_malloc((gsize)3 * width * height);
     const MleuFrame input = {.plane = {{grey, width, 1}}};
@@ -99,29 +124,31 @@ static gboolean color_one(MleuModel *model, const char *in_path, const char *out
     const MleuFrame output = {
         .plane = {{rgb, stride, 3}, {rgb + 1, stride, 3}, {rgb + 2, stride, 3}}};
     MleuColorizer *colorizer = mleu_colorizer_new(model, &config, &error);
-    gboolean good = colorizer != NULL && mleu_colorizer_predict(colorizer, &input, &params, &error);
-    if (good) {
-        mleu_colorizer_smooth(colorizer, 0, &params);
-        mleu_colorizer_render(colorizer, &input, &output, &params);
-        FILE *file = fopen(out_path, "wb");
-        good = file != NULL && fprintf(file, "P6\n%u %u\n255\n", width, height) > 0 &&
-               fwrite(rgb, 3, (gsize)width * height, file) == (gsize)width * height;
-        if (file == NULL || fclose(file) != 0 || !good) {
-            fprintf(stderr, "%s: cannot be written\n", out_path);
-            good = FALSE;
+    gboolean good = colorizer != NULL;
+    for (guint t = 0; t < temperatures->len && good; t++) {
+        params.temperature = g_array_index(temperatures, double, t);
+        mleu_colorizer_reset(colorizer);
+        good = mleu_colorizer_predict(colorizer, &input, &params, &error);
+        if (good)
+            mleu_colorizer_smooth(colorizer, 0, &params);
+        for (guint s = 0; s < saturations->len && good; s++) {
+            params.saturation = g_array_index(saturations, double, s);
+            mleu_colorizer_render(colorizer, &input, &output, &params);
+            good = write_ppm(*out_paths++, rgb, width, height);
         }
-        guint w, h;
-        if (lightness_path != NULL) {
-            const float *lightness = mleu_colorizer_get_lightness(colorizer, &w, &h);
-            good = write_floats(lightness_path, lightness, 1, w, h) && good;
-        }
-        if (ab_path != NULL) {
-            const float *ab = mleu_colorizer_get_prediction(colorizer, &w, &h);
-            good = write_floats(ab_path, ab, 2, w, h) && good;
-        }
-    } else {
+    }
+    if (error != NULL) {
         fprintf(stderr, "%s: %s\n", in_path, error->message);
         g_clear_error(&error);
+    }
+    guint w, h;
+    if (good && lightness_path != NULL) {
+        const float *lightness = mleu_colorizer_get_lightness(colorizer, &w, &h);
+        good = write_floats(lightness_path, lightness, 1, w, h);
+    }
+    if (good && ab_path != NULL) {
+        const float *ab = mleu_colorizer_get_prediction(colorizer, &w, &h);
+        good = write_floats(ab_path, ab, 2, w, h);
     }
     mleu_colorizer_free(colorizer);
     g_free(rgb);
@@ -136,13 +163,16 @@ int main(int argc, char **argv)
     g_option_context_add_main_entries(context, entries, NULL);
     const gboolean parsed = g_option_context_parse(context, &argc, &argv, &error);
     g_option_context_free(context);
+    temperatures = read_numbers(temperature_texts, 0);
+    saturations = read_numbers(saturation_texts, 1);
     const guint n = files != NULL ? g_strv_length(files) : 0;
-    if (!parsed || model_path == NULL || n < 2 || n % 2 != 0 || render_size < 0 || n_threads < 0 ||
-        (n > 2 && (lightness_path != NULL || ab_path != NULL))) {
+    const guint group = 1 + temperatures->len * saturations->len;
+    if (!parsed || model_path == NULL || n == 0 || n % group != 0 || render_size < 0 ||
+        n_threads < 0 || (n > group && (lightness_path != NULL || ab_path != NULL))) {
         fprintf(stderr, "%s; see --help\n",
-                error != NULL
-                    ? error->message
-                    : "needs --model and pairs of IN.pgm OUT.ppm (one for --lightness, --ab)");
+                error != NULL ? error->message
+                              : "needs --model, and IN.pgm with an OUT.ppm for every setting (one "
+                                "IN for --lightness, --ab)");
         g_clear_error(&error);
         return 2;
     }
@@ -153,9 +183,13 @@ int main(int argc, char **argv)
         return 1;
     }
     gboolean good = TRUE;
-    for (guint i = 0; i < n; i += 2)
-        good = color_one(model, files[i], files[i + 1]) && good;
+    for (guint i = 0; i < n; i += group)
+        good = color_one(model, files[i], &files[i + 1]) && good;
     mleu_model_unref(model);
+    g_array_unref(temperatures);
+    g_array_unref(saturations);
+    g_strfreev(temperature_texts);
+    g_strfreev(saturation_texts);
     g_strfreev(files);
     g_free(model_path);
     g_free(lightness_path);

@@ -289,7 +289,7 @@ static void test_wrong_arguments(void)
         MleuConfig config = make_config(W, H);
         switch (i) {
         case 0:
-            config.render_size = 0;
+            config.render_size = 31;
             break;
         case 1:
             config.render_size = 65;

@@ -65,6 +65,7 @@ static void test_good(void)
     g_assert_cmpint(mleu_model_get_head(model), ==, MLEU_HEAD_REGRESSION);
     g_assert_cmpuint(mleu_model_get_classes(model), ==, 0);
     g_assert_cmpuint(mleu_model_get_stride(model), ==, 32);
+    g_assert_cmpuint(mleu_model_get_render_size(model), ==, 256);
     g_assert_cmpuint(mleu_model_get_parameters(model), ==, 72 + 8 + 16 + 2);
     g_assert_cmpuint(mleu_model_get_macs(model, 64, 32), ==, 16 * 8 * (72 + 16));
     g_assert_cmpuint(mleu_model_get_macs(model, 33, 32), ==, 0);
@@ -236,6 +237,8 @@ static void test_graphs(void)
         {"{", MLEU_ERROR_FORMAT, "JSON"},
         {"{}", MLEU_ERROR_FORMAT, "stride"},
         {"{\"stride\":0}", MLEU_ERROR_FORMAT, "stride"},
+        {"{\"stride\":8,\"render_size\":33}", MLEU_ERROR_FORMAT, "render_size"},
+        {"{\"stride\":8,\"render_size\":0}", MLEU_ERROR_FORMAT, "render_size"},
         {"{\"stride\":8,\"nodes\":1}", MLEU_ERROR_FORMAT, "array"},
         {GRAPH(INPUT, HEAD), MLEU_ERROR_UNSUPPORTED, "nodes"},
         {GRAPH("{},{}", HEAD), MLEU_ERROR_FORMAT, "no name"},
@@ -287,6 +290,12 @@ static void test_graphs(void)
          MLEU_ERROR_UNSUPPORTED, "palette"},
         {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"classes\",\"input\":\"c\",\"bins\":\"w\"}"),
          MLEU_ERROR_FORMAT, "shape [2, 2]"},
+        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"combined\",\"input\":\"c\",\"bins\":\"w\"}"),
+         MLEU_ERROR_FORMAT, "shape [0, 2]"},
+        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"combined\",\"input\":\"c\",\"blend\":2}"),
+         MLEU_ERROR_FORMAT, "blend"},
+        {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"classes\",\"input\":\"c\",\"blend\":0}"),
+         MLEU_ERROR_UNSUPPORTED, "blend"},
         {GRAPH(INPUT "," CONV, "\"head\":{\"type\":\"regression\",\"input\":\"c\",\"scale\":1e9}"),
          MLEU_ERROR_FORMAT, "scale"},
         {GRAPH(INPUT ",{\"name\":\"u\",\"op\":\"upsample\",\"input\":[\"L\"],\"factor\":2}," CONV,
@@ -342,6 +351,78 @@ static void test_weights(void)
 
 /* A header of the largest size with as many names as fit must be refused, or read, in bounded time.
  */
+/* Writes @file as NAME in the folder; returns its digest, to be freed. */
+static char *write_named(TestFile *file, const char *name)
+{
+    GError *error = NULL;
+    GByteArray *bytes = testfile_bytes(file);
+    char *path = g_build_filename(folder, name, NULL);
+    g_file_set_contents(path, (const char *)bytes->data, (gssize)bytes->len, &error);
+    g_assert_no_error(error);
+    g_free(path);
+    g_byte_array_unref(bytes);
+    char *digest = testfile_digest(file);
+    testfile_free(file);
+    return digest;
+}
+
+/* A model that leaves the tensors of its last layer to a shared file. */
+static TestFile *sharing_model(const char *shared, const char *digest)
+{
+    TestFile *file = testmodel_small_part(TRUE, FALSE);
+    testfile_metadata(file, "mleu.shared", shared);
+    if (digest != NULL)
+        testfile_metadata(file, "mleu.shared.sha256", digest);
+    return file;
+}
+
+static void test_shared(void)
+{
+    GError *error = NULL;
+    char *digest = write_named(testmodel_small_part(FALSE, TRUE), "trunk.safetensors");
+    g_free(write_named(sharing_model("trunk.safetensors", digest), "model.safetensors"));
+    char *path = g_build_filename(folder, "model.safetensors", NULL);
+    MleuModel *model = mleu_model_load(path, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(mleu_model_get_parameters(model), ==, 72 + 8 + 16 + 2);
+    mleu_model_unref(model);
+    g_free(path);
+
+    expect_file(sharing_model("trunk.safetensors", NULL), MLEU_ERROR_FORMAT, "mleu.shared.sha256");
+    expect_file(sharing_model("../trunk.safetensors", digest), MLEU_ERROR_FORMAT, "same folder");
+    expect_file(sharing_model(".trunk", digest), MLEU_ERROR_FORMAT, "same folder");
+    expect_file(sharing_model("", digest), MLEU_ERROR_FORMAT, "same folder");
+    expect_file(sharing_model("none.safetensors", digest), MLEU_ERROR_NOT_FOUND,
+                "none.safetensors");
+    expect_file(sharing_model("trunk.safetensors", "0"), MLEU_ERROR_FORMAT, "fetch both again");
+
+    /* A tensor that both have, one that no node uses, and a chain. */
+    TestFile *file = testmodel_small();
+    testfile_metadata(file, "mleu.shared", "trunk.safetensors");
+    testfile_metadata(file, "mleu.shared.sha256", digest);
+    expect_file(file, MLEU_ERROR_FORMAT, "both have a tensor b.weight");
+    g_free(digest);
+
+    file = testfile_new();
+    testfile_add(file, "spare", "F32", "[1]", "\0\0\0\0", 4);
+    digest = write_named(file, "trunk.safetensors");
+    file = testmodel_small();
+    testfile_metadata(file, "mleu.shared", "trunk.safetensors");
+    testfile_metadata(file, "mleu.shared.sha256", digest);
+    expect_file(file, MLEU_ERROR_FORMAT, "spare");
+    g_free(digest);
+
+    file = testmodel_small_part(FALSE, TRUE);
+    testfile_metadata(file, "mleu.shared", "trunk.safetensors");
+    testfile_metadata(file, "mleu.shared.sha256", "0");
+    digest = write_named(file, "trunk.safetensors");
+    expect_file(sharing_model("trunk.safetensors", digest), MLEU_ERROR_FORMAT, "itself");
+    g_free(digest);
+    char *trunk = g_build_filename(folder, "trunk.safetensors", NULL);
+    g_unlink(trunk);
+    g_free(trunk);
+}
+
 static void test_many_tensors(void)
 {
     GString *header = g_string_new("{\"__metadata__\":{}");
@@ -363,6 +444,7 @@ int main(int argc, char **argv)
     g_test_add_func("/model/unreadable", test_unreadable);
     g_test_add_func("/model/headers", test_headers);
     g_test_add_func("/model/tensors", test_tensors);
+    g_test_add_func("/model/shared", test_shared);
     g_test_add_func("/model/many-tensors", test_many_tensors);
     g_test_add_func("/model/graphs", test_graphs);
     g_test_add_func("/model/versions", test_versions);

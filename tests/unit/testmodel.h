@@ -23,6 +23,9 @@ void testfile_metadata(TestFile *file, const char *key, const char *value);
 /* The file: length, JSON header, data. */
 GByteArray *testfile_bytes(TestFile *file);
 
+/* SHA-256 of the data, as it is in the metadata; to be freed. */
+char *testfile_digest(const TestFile *file);
+
 /* Whole file contents from a header of one's own and data: for headers that testfile_bytes() would
  * not write. */
 GByteArray *testfile_raw(const char *header, gconstpointer data, gsize bytes);
@@ -31,6 +34,10 @@ GByteArray *testfile_raw(const char *header, gconstpointer data, gsize bytes);
  * b* with tanh. Its weights are a fixed pseudo-random sequence, so that colours differ over a
  * picture. */
 TestFile *testmodel_small(void);
+
+/* The same with the tensors of the first convolution, of the second, or both; the graph is that of
+ * the whole. */
+TestFile *testmodel_small_part(gboolean first, gboolean second);
 
 /* Writes testmodel_small() to @path. */
 void testmodel_write(const char *path);

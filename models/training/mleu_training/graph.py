@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-_DEFAULTS = {"stride": 1, "dilation": 1, "groups": 1, "padding": [0, 0, 0, 0], "activation": "none"}
+DEFAULTS = {"stride": 1, "dilation": 1, "groups": 1, "padding": [0, 0, 0, 0], "activation": "none"}
 
 
 def field(node, name):
     """A field of a node, or its default."""
-    return node.get(name, _DEFAULTS.get(name))
+    return node.get(name, DEFAULTS.get(name))
 
 
 def _key(name):
@@ -65,7 +65,7 @@ def run_node(node, inputs, weight=None, bias=None, scale=None, offset=None):
     return activate(x, field(node, "activation"))
 
 
-_CONVOLUTIONS = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d}
+CONVOLUTIONS = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d}
 
 
 class GraphModule(nn.Module):
@@ -81,13 +81,13 @@ class GraphModule(nn.Module):
         self.convolutions = nn.ModuleDict()
         self.norms = nn.ModuleDict()
         for node in nodes:
-            if node["op"] not in _CONVOLUTIONS:
+            if node["op"] not in CONVOLUTIONS:
                 continue
             norm = node.get("norm", False)
             key = _key(node["name"])
             self.names[key] = node["name"]
             groups = {"groups": node["groups"]} if "groups" in node else {}
-            convolution = _CONVOLUTIONS[node["op"]](node["in"], node["out"], node["kernel"], bias=not norm, **groups)
+            convolution = CONVOLUTIONS[node["op"]](node["in"], node["out"], node["kernel"], bias=not norm, **groups)
             self.convolutions[key] = convolution.requires_grad_(not node.get("frozen", False))
             if norm:
                 self.norms[key] = nn.BatchNorm2d(node["out"])
@@ -133,7 +133,7 @@ class GraphModule(nn.Module):
         return values
 
     def _node(self, node, inputs):
-        if node["op"] not in _CONVOLUTIONS:
+        if node["op"] not in CONVOLUTIONS:
             return run_node(node, inputs)
         key = _key(node["name"])
         convolution = self.convolutions[key]
@@ -163,7 +163,7 @@ class GraphModule(nn.Module):
         """Name -> (weight, bias) of every convolution, batch norm folded in, float32."""
         result = {}
         for node in self.nodes:
-            if node["op"] not in _CONVOLUTIONS:
+            if node["op"] not in CONVOLUTIONS:
                 continue
             key = _key(node["name"])
             convolution = self.convolutions[key]

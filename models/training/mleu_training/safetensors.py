@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import pathlib
 import struct
 
 import torch
@@ -16,7 +17,7 @@ def write(path, tensors, metadata):
     """Writes through a temporary file, so that `path` never holds half a model. Adds the SHA-256 of the data."""
     header, data = {}, bytearray()
     for name, tensor in tensors.items():
-        raw = tensor.contiguous().view(torch.uint8).numpy().tobytes() if tensor.ndim else bytes(tensor)
+        raw = tensor.contiguous().view(torch.uint8).numpy().tobytes()
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape),
                         "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw
@@ -29,8 +30,14 @@ def write(path, tensors, metadata):
     os.replace(part, path)
 
 
-def read(path):
-    """Name -> tensor, and the metadata."""
+def digest(path):
+    """The SHA-256 of a file's data, as its header states it; None where there is no such file."""
+    if not path.exists():
+        return None
+    return _read_one(path)[1]["mleu.sha256"]
+
+
+def _read_one(path):
     with open(path, "rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
@@ -43,3 +50,21 @@ def read(path):
         begin, end = entry["data_offsets"]
         tensors[name] = torch.frombuffer(data[begin:end], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
     return tensors, metadata
+
+
+def read(path):
+    """Name -> tensor, those of the shared file included, and the metadata."""
+    path = pathlib.Path(path)
+    tensors, metadata = _read_one(path)
+    if "mleu.shared" in metadata:
+        shared, its = _read_one(path.parent / metadata["mleu.shared"])
+        if its["mleu.sha256"] != metadata["mleu.shared.sha256"]:
+            raise SystemExit(f"{path}: {metadata['mleu.shared']} holds other weights than the model was made with")
+        tensors |= shared
+    return tensors, metadata
+
+
+def quantise(weight):
+    """float32 [out, ...] -> int8 of the same shape and the float32 scale [out]: weight = int8 x scale."""
+    scale = weight.abs().amax(tuple(range(1, weight.ndim))).clamp(min=1e-12) / 127
+    return (weight / scale.view(-1, *[1] * (weight.ndim - 1))).round().to(torch.int8), scale
