@@ -5,8 +5,8 @@
     export.py --config configs/NAME.json --data FOLDER --run FOLDER --output ../NAME.safetensors [--shared ../TRUNK.safetensors]
 
 The run is the folder that train.py was given. Batch norm is folded. Convolution weights are stored as the
-configuration's `storage` says: "int8" (a scale for each output channel; the last layer and transposed convolutions
-bfloat16) or "bf16"; biases and colour classes are float32. With --shared, frozen layers go to a file of their own, which
+configuration's `storage` says for the embedding and for the rest: "int8" (a scale for each output channel; the last layer
+and transposed convolutions bfloat16 all the same) or "bf16"; biases and colour classes are float32. With --shared, frozen layers go to a file of their own, which
 several models may name; where it exists it has to hold the same weights.
 
 The rarity weights of training make rare colours more probable than they are; `rarity_undone` of them is taken back
@@ -37,7 +37,8 @@ def file_nodes(nodes):
 
 def stored(node, weight, storage):
     """Suffix -> tensor of a convolution's weight as the file stores it."""
-    if storage == "int8" and node["op"] == "conv2d" and node["name"] != "output":
+    part = "embedding" if node["name"].startswith("embed.") else "rest"
+    if storage[part] == "int8" and node["op"] == "conv2d" and node["name"] != "output":
         whole, scale = safetensors.quantise(weight)
         return {".weight": whole, ".weight.scale": scale}
     return {".weight": weight.to(torch.bfloat16)}

@@ -191,6 +191,8 @@ def main():
     photos = data.Photos(cache, sampling["held_out"])
     (arguments.run / "held-out.txt").write_text("".join(f"{file}\n" for file in photos.held_out))
     histogram = data.ab_histogram(photos, sampling["prior_photos"], seed)
+    mean_a, mean_b = color.mean_ab(histogram)
+    print(f"{len(photos)} photos, mean a*, b* {mean_a:.2f}, {mean_b:.2f}; {len(photos.held_out)} held out")
 
     trainees = [Trainee(c, arguments, histogram, device) for c in configurations]
     for trainee in trainees:
@@ -223,14 +225,13 @@ def main():
         ab = color.lab_from_rgb(rgb)[:, 1:]
         lightness = color.lightness_from_luma(luma)[:, None].contiguous(memory_format=torch.channels_last)
         shared = {}
-        rng = np.random.default_rng([seed, step, 2])
         for trainee in trainees:
             embedding = json.dumps(trainee.config.get("embedding"))
             if trainee.model.frozen_names() and embedding not in shared:
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                     shared[embedding] = trainee.model.frozen_values(lightness)
             rate = schedule.rate(step, trainee.training["warmup_steps"])
-            trainee.advance(lightness, ab, shared.get(embedding), rate, precision, rng)
+            trainee.advance(lightness, ab, shared.get(embedding), rate, precision, np.random.default_rng([seed, step, 2]))
         if (step + 1) % 20 == 0:
             samples = schedule.at(step)[1] + len(rgb)
             seconds = round((time.time() - begin) / (samples - first), 4)

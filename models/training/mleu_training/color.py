@@ -90,6 +90,12 @@ def cells(ab):
     return whole[:, 0] * (2 * LIMIT + 1) + whole[:, 1]
 
 
+def mean_ab(histogram):
+    """Mean a*, b* of a histogram over cells()."""
+    side = torch.arange(-LIMIT, LIMIT + 1).float()
+    return float(histogram.sum(1) @ side), float(histogram.sum(0) @ side)
+
+
 class SoftEncoding:
     """ab -> the 5 nearest classes with Gaussian weights (sigma 5) that sum to 1; a table over whole ab values."""
 

@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The recipe of models/training on photographs and an ImageNet network that are made here: small, random, but real runs.
+
+    tests/recipe/test_recipe.py PREDICT      PREDICT: the program built from tests/quality/predict.c
+
+Speaks TAP. Skipped whole where PyTorch is not installed, and the ONNX check where onnx and onnxruntime are not.
+"""
+
+import contextlib
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    import torch
+    from PIL import Image
+except ImportError as missing:
+    print(f"1..1\nok 1 recipe # SKIP {missing}; pip install torch numpy pillow")
+    sys.exit(0)
+
+TRAINING = pathlib.Path(__file__).resolve().parents[2] / "models" / "training"
+sys.path.insert(0, str(TRAINING))
+
+import export  # noqa: E402
+import run_model  # noqa: E402
+import train  # noqa: E402
+from mleu_training import color, config, data, film, safetensors  # noqa: E402
+
+PREDICT = sys.argv[1]
+SIDE = 96
+NETWORK = {"encoder": [4, 4, 6, 6, 8], "embedded": [4, 4, 4, 4, 4], "bottleneck": [8, 8]}
+SMALL = {
+    "mleu-classification": {**NETWORK, "decoder": [8, 6, 6, 4, 4], "tail": 6},
+    "mleu-regression": {**NETWORK, "decoder": [8, 6, 6, 4, 4], "tail": 6},
+    "mleu-combined": {**NETWORK, "decoder": [8, 6, 6], "tail": 8},
+    "zhang2016": {"width": 1 / 32},
+}
+
+
+class Place:
+    """A folder with photographs, an embedding network and configurations."""
+
+    def __init__(self, folder):
+        self.folder, self.data = folder, folder / "data"
+        rng = np.random.default_rng(7)
+        (self.data / "photos").mkdir(parents=True)
+        entries = []
+        for i in range(70):
+            blocks = rng.integers(0, 256, (6, 6, 3), np.uint8)
+            if i % 10 == 9:
+                blocks[:] = blocks[..., :1]
+            picture = Image.fromarray(blocks).resize((SIDE + i % 3, SIDE), Image.Resampling.BICUBIC)
+            picture.save(self.data / "photos" / f"{i}.png")
+            entries.append({"file": f"{i}.png", "colorfulness": 0.0 if i % 10 == 9 else 60.0})
+        (self.data / "photos" / "manifest.json").write_text(json.dumps(entries))
+        (self.data / "encoders").mkdir()
+        arrays, before = {}, 1
+        for block, count in enumerate((2, 2, 3, 3, 3), 1):
+            for index in range(1, count + 1):
+                arrays[f"{block}_{index}_w"] = (rng.standard_normal((5, before, 3, 3)) * 0.3).astype(np.float16)
+                arrays[f"{block}_{index}_b"] = (rng.standard_normal(5) * 0.1).astype(np.float16)
+                before = 5
+        np.savez(self.data / "encoders" / "vgg16.npz", **arrays)
+
+    def config(self, base, **changes):
+        """The shipped configuration `base`, made small."""
+        path = self.folder / f"{changes.get('name', base)}.json"
+        training = {"phases": [{"samples": 8, "crop": 32, "batch": 2}, {"samples": 4, "crop": 64, "batch": 2}],
+                    "warmup_steps": 2, "sampling": {"held_out": 16, "prior_photos": 20}}
+        own = {"base": str(TRAINING / "configs" / f"{base}.json"), **SMALL[base], "training": training, **changes}
+        path.write_text(json.dumps(own))
+        return path
+
+    def train(self, run, *configs, steps=None):
+        """Runs train.py; returns the folder of the run."""
+        arguments = ["train.py", "--data", str(self.data), "--run", str(self.folder / run)]
+        arguments += ["--cache", str(self.folder / "cache")]
+        arguments += [f"--config={path}" for path in configs] + ([f"--steps={steps}"] if steps else [])
+        call(train.main, arguments)
+        return self.folder / run
+
+    def export(self, run, path, output, *more):
+        call(export.main, ["export.py", "--data", str(self.data), "--run", str(run), "--config", str(path),
+                           "--output", str(output), *more])
+
+
+def call(main, arguments):
+    """A script's main() with these arguments, its output kept back."""
+    before, sys.argv = sys.argv, arguments
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            main()
+        return text.getvalue()
+    finally:
+        sys.argv = before
+
+
+def state(run, name):
+    return torch.load(run / name / "checkpoint.pt", weights_only=False)
+
+
+def same(a, b):
+    return all(torch.equal(a["ema"][k], b["ema"][k]) for k in a["ema"])
+
+
+def test_resume(place):
+    """A run that stops and goes on gives the weights of one that does not."""
+    path = place.config("mleu-classification")
+    whole = place.train("whole", path)
+    parts = place.train("parts", path, steps=3)
+    assert state(parts, "mleu-classification")["step"] == 3
+    place.train("parts", path)
+    assert state(parts, "mleu-classification")["step"] == 6
+    assert same(state(whole, "mleu-classification"), state(parts, "mleu-classification"))
+    lines = (whole / "mleu-classification" / "log.jsonl").read_text()
+    assert lines == "", "fewer than twenty steps leave no line"
+
+
+def test_together(place):
+    """Networks that are trained together become what each becomes alone."""
+    first, second = place.config("mleu-classification"), place.config("mleu-regression")
+    both = place.train("both", first, second)
+    alone = place.train("alone", second)
+    assert same(state(both, "mleu-regression"), state(alone, "mleu-regression"))
+
+
+def test_other_configuration(place):
+    """A run is not taken up with another configuration, and networks with other pictures not trained together."""
+    first = place.config("mleu-classification")
+    run = place.train("changed", first, steps=1)
+    refused(lambda: place.train("changed", place.config("mleu-classification", temperature=0.5)), "another configuration")
+    other = place.config("mleu-regression", training={"seed": 2})
+    refused(lambda: place.train("apart", place.config("mleu-classification"), other), '"seed"')
+    assert (run / "held-out.txt").exists()
+
+
+def refused(action, words):
+    try:
+        action()
+    except SystemExit as stop:
+        assert words in str(stop.code), stop.code
+        return
+    raise AssertionError(f"not refused: {words}")
+
+
+def test_held_out(place):
+    """Grey photos are left out, and held-out ones are never trained on."""
+    cache = place.folder / "cache"
+    data.build_cache(place.data / "photos", cache, 8)
+    photos = data.Photos(cache, 16)
+    assert len(photos) + len(photos.held_out) == 63
+    assert len(photos.held_out) == 4
+    kept = {str(photos.files[i]) for i in photos.chosen}
+    assert not kept & set(photos.held_out)
+
+
+def exported(place):
+    """(name, model file) of every kind of network after a few steps."""
+    variants = [("mleu-classification", {}), ("mleu-regression", {}), ("mleu-combined", {}), ("zhang2016", {}),
+                ("mleu-combined", {"name": "clustered", "bins": "clustered", "classes": 40, "render_size": 64}),
+                ("mleu-classification", {"name": "alone", "embedding": None, "embedded": None})]
+    paths = [place.config(name, **changes) for name, changes in variants]
+    run = place.train("every", *paths)
+    for path, (name, changes) in zip(paths, variants):
+        shared = [] if name == "zhang2016" or "embedding" in changes else ["--shared", str(place.folder / "trunk.safetensors")]
+        output = path.with_suffix(".safetensors")
+        place.export(run, path, output, *shared)
+        yield path.stem, output
+
+
+def test_library(place):
+    """What is exported, the C library runs as PyTorch does."""
+    grey = np.tile(np.arange(96, dtype=np.uint8) * 2, (64, 1))
+    pgm = place.folder / "grey.pgm"
+    Image.fromarray(grey).save(pgm)
+    for name, path in exported(place):
+        files = {key: place.folder / key for key in ("l", "ab", "out.ppm")}
+        subprocess.run([PREDICT, "--model", path, "--lightness", files["l"], "--ab", files["ab"], "--render-size=64", pgm,
+                        files["out.ppm"]], check=True)
+        width, height = np.fromfile(files["l"], "<u4", 2)
+        lightness = torch.from_numpy(np.fromfile(files["l"], "<f4", offset=8)).view(1, 1, height, width)
+        with torch.no_grad():
+            expected = run_model.Model(path).ab(lightness)[0].numpy()
+        actual = np.fromfile(files["ab"], "<f4", offset=8).reshape(expected.shape)
+        assert np.abs(actual - expected).max() < 0.01, f"{name}: {np.abs(actual - expected).max()}"
+        assert expected.std() > 1e-3, f"{name} says the same everywhere"
+    shared = safetensors.read(place.folder / "mleu-combined.safetensors")[1]["mleu.shared"]
+    assert shared == "trunk.safetensors"
+
+
+def test_onnx(place):
+    """The ONNX file gives what PyTorch gives."""
+    try:
+        import onnxruntime
+
+        import export_onnx
+    except ImportError as missing:
+        return f"SKIP {missing}"
+    lightness = 100 * torch.rand(2, 1, 64, 96, generator=torch.Generator().manual_seed(3))
+    for name, path in exported(place):
+        output = path.with_suffix(".onnx")
+        call(export_onnx.main, ["export_onnx.py", str(path), str(output)])
+        session = onnxruntime.InferenceSession(str(output), providers=["CPUExecutionProvider"])
+        (actual,) = session.run(None, {"lightness": lightness.numpy()})
+        model = run_model.Model(path)
+        with torch.no_grad():
+            expected = model.ab(lightness).numpy() * model.head["saturation"]
+        assert np.abs(actual - expected).max() < 0.01, f"{name}: {np.abs(actual - expected).max()}"
+    return None
+
+
+def test_optimizers(place):
+    """The paper's optimisers run, and an unknown one is refused by name."""
+    for name in ("adam", "sgd", "rmsprop"):
+        training = {"phases": [{"samples": 4, "crop": 32, "batch": 2}], "optimizer": {"name": name, "learning_rate": 0.004},
+                    "sampling": {"held_out": 16, "prior_photos": 20}}
+        run = place.train("optimizers", place.config("mleu-regression", name=name, training=training))
+        assert all(value.isfinite().all() for value in state(run, name)["ema"].values())
+    refused(lambda: place.train("optimizers", place.config("mleu-regression", name="x", training={
+        "optimizer": {"name": "lion"}, "sampling": {"held_out": 16}})), "lion")
+
+
+def test_film(_):
+    """Every wear keeps size and range and changes the picture; an unaged picture is its own rounded luma."""
+    rgb = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    plain = dict.fromkeys([*film.STEPS, "aged", "stock"], 0)
+    luma = film.age(rgb, plain, np.random.default_rng(2))
+    assert np.array_equal(np.rint(luma * 255), np.rint(rgb.astype(np.float32) @ film.LUMA))
+    for name in [*film.STEPS, "stock"]:
+        aged = film.age(rgb, {**plain, "aged": 1, name: 1}, np.random.default_rng(5))
+        assert aged.shape == luma.shape and aged.dtype == np.float32 and aged.min() >= 0 and aged.max() <= 1, name
+        assert np.abs(aged - luma).max() > 0.01, name
+
+
+def test_batches(place):
+    """A batch depends on the seed and its number alone, and crops keep to the photo's colours."""
+    photos = data.Photos(place.folder / "cache", 16)
+    settings = config.load(TRAINING / "configs" / "mleu-classification.json")["training"]
+    schedule = train.Schedule([{"samples": 64, "crop": 32, "batch": 8}])
+    first = data.Batches(photos, schedule, settings["sampling"], 1)[5]
+    again = data.Batches(photos, schedule, settings["sampling"], 1)[5]
+    other = data.Batches(photos, schedule, settings["sampling"], 2)[5]
+    assert all(torch.equal(a, b) for a, b in zip(first, again))
+    assert not torch.equal(first[0], other[0])
+    assert first[0].shape == (8, 32, 32, 3) and first[1].shape == (8, 32, 32)
+
+
+def test_rarity(_):
+    """Weights have mean 1 under the prior; strength 0 gives 1 everywhere; the rare weigh more; smoothing flattens."""
+    bins = color.grid_classes()
+    mask = color.reachable(bins)
+    assert len(bins) == 313 and 40 < int((~mask).sum()) < 60
+    prior = torch.exp(-bins.norm(dim=1) / 15) * mask
+    prior = prior / prior.sum()
+    grey = int(bins.norm(dim=1).argmin())
+    for smoothing in ("index", "plane"):
+        weights = color.rarity_weights(prior, bins, mask, 1.0, smoothing)
+        assert abs(float((weights * prior).sum()) - 1) < 1e-5
+        assert weights[grey] == weights.min()
+        assert torch.allclose(color.rarity_weights(prior, bins, mask, 0.0, smoothing), torch.ones(313))
+    assert color.smooth_prior_by_index(prior).max() < prior.max()
+
+
+def test_clustered(_):
+    """Clusters lie where the colours are: dense there, and none where there is nothing."""
+    histogram = torch.zeros(221, 221)
+    histogram[100:121, 100:121] = 100.0
+    histogram[150:171, 110:131] = 1.0
+    bins = color.clustered(histogram, 20, 1)
+    assert torch.equal(bins, color.clustered(histogram, 20, 1))
+    common = ((bins.abs() <= 10).all(1)).sum()
+    rare = ((bins[:, 0] >= 39) & (bins[:, 0] <= 61)).sum()
+    assert common + rare == 20 and common > rare > 0
+
+
+def test_soft_encoding(_):
+    """Five neighbours whose weights sum to 1, the nearest first, none unreachable."""
+    bins = color.grid_classes()
+    mask = color.reachable(bins)
+    encode = color.SoftEncoding(bins, mask)
+    ab = torch.tensor([[0.0, 0.0], [37.0, -21.0], [-60.0, 60.0]]).view(3, 2, 1, 1)
+    index, weight = encode(ab)
+    assert torch.allclose(weight.sum(3), torch.ones(3, 1, 1)) and mask[index].all()
+    assert bins[index[0, 0, 0, 0]].tolist() == [0, 0]
+    assert (weight[..., 0] >= weight[..., 1]).all()
+
+
+def main():
+    tests = [(name[5:], function) for name, function in globals().items() if name.startswith("test_")]
+    torch.set_num_threads(1)
+    print(f"1..{len(tests)}")
+    failed = False
+    for number, (name, function) in enumerate(tests, 1):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                place = Place(pathlib.Path(folder))
+                data.build_cache(place.data / "photos", place.folder / "cache", 8)
+                note = function(place)
+                print(f"ok {number} {name}" + (f" # {note}" if note else ""), flush=True)
+            except Exception as error:  # noqa: BLE001: whatever it is, the other tests run
+                failed = True
+                print(f"not ok {number} {name}")
+                print(f"# {type(error).__name__}: {error}", flush=True)
+    sys.exit(int(failed))
+
+
+if __name__ == "__main__":
+    main()
