@@ -99,7 +99,7 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
     c->input_height = round_up(content_height, stride);
     c->pool = mleu_pool_new(config->n_threads, error);
     if (c->pool != NULL)
-        c->plan = mleu_plan_new(model, c->input_width, c->input_height, c->pool, error);
+        c->plan = mleu_plan_new(model, c->input_width, c->input_height, config->precision, c->pool, error);
     if (c->plan == NULL) {
         mleu_colorizer_free(c);
         return NULL;

@@ -21,6 +21,20 @@ typedef struct _MleuColorizer MleuColorizer;
 #define MLEU_THREADS_MAX 64
 
 /**
+ * MleuPrecision: what the network computes in.
+ * @MLEU_PRECISION_AUTO: 8-bit integers where the model is quantised, else float32.
+ * @MLEU_PRECISION_FLOAT32: 32-bit floating point; results differ in the last digits between tiers
+ * of kernels.
+ * @MLEU_PRECISION_INT8: 8-bit integers: every machine predicts the same a*, b* from the same L*.
+ * Only for models that mleu_model_is_quantized().
+ */
+typedef enum {
+    MLEU_PRECISION_AUTO,
+    MLEU_PRECISION_FLOAT32,
+    MLEU_PRECISION_INT8,
+} MleuPrecision;
+
+/**
  * MleuConfig:
  * @input: format of the frames to colour.
  * @output: format of the coloured frames, YUV or RGB, of the same width and height.
@@ -29,6 +43,7 @@ typedef struct _MleuColorizer MleuColorizer;
  * A multiple of %MLEU_RENDER_SIZE_MIN up to %MLEU_RENDER_SIZE_MAX; 0: mleu_model_get_render_size().
  * @n_threads: threads that the network may use, this one included; 0: one for each processor.
  * Results do not depend on it.
+ * @precision: what the network computes in.
  *
  * What a colorizer is made for. Initialise with mleu_config_init().
  */
@@ -37,6 +52,7 @@ typedef struct {
     MleuFormat output;
     guint render_size;
     guint n_threads;
+    MleuPrecision precision;
 } MleuConfig;
 
 /** mleu_config_init: the defaults, with both formats zeroed. */

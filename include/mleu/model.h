@@ -87,6 +87,9 @@ MLEU_API double mleu_model_get_temperature(const MleuModel *model);
  * temperature. */
 MLEU_API double mleu_model_get_saturation(const MleuModel *model);
 
+/** mleu_model_is_quantized: Returns: whether the network can run in 8-bit integers. */
+MLEU_API gboolean mleu_model_is_quantized(const MleuModel *model);
+
 /** mleu_model_get_parameters: Returns: how many weights the network has. */
 MLEU_API guint64 mleu_model_get_parameters(const MleuModel *model);
 

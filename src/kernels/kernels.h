@@ -9,8 +9,9 @@ G_BEGIN_DECLS
 /*
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
- * and are each held to a bound against a double-precision reference. Pictures are planar, rows
- * without gaps. No kernel allocates, locks or keeps state: all are thread-safe on disjoint outputs.
+ * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
+ * same bytes on every tier. Float pictures are planar, rows without gaps; quantised ones have a
+ * pixel's channels side by side. No kernel allocates, locks or keeps state: all are thread-safe on disjoint outputs.
  */
 
 /**
@@ -40,11 +41,52 @@ typedef struct {
     float kr, kg, kb;
 } MleuChromaMatrix;
 
+/** Output channels of one tile of q8_dot, and its most pixels. */
+#define MLEU_Q8_OUTPUTS 16
+#define MLEU_Q8_PIXELS 6
+/** Channels that the quantised kernels take at a time where they read rows of pixels: what is read
+ * beyond the last channel does not count, but has to be readable memory. */
+#define MLEU_Q8_CHANNELS 16
+
+/**
+ * MleuRequantize: from sums to 8 bits: zero + clamp(round((sum + bias) x scale), low, high), the
+ * product in float32, rounded to the nearest, halves to even.
+ * @bias: a value for each channel; likewise @scale.
+ */
+typedef struct {
+    const gint32 *bias;
+    const float *scale;
+    gint32 zero, low, high;
+} MleuRequantize;
+
+/** MleuQ8Add: zero + clamp(round((a - zero_a) x scale_a + (b - zero_b) x scale_b), low, high). */
+typedef struct {
+    float scale_a, scale_b;
+    gint32 zero_a, zero_b, zero, low, high;
+} MleuQ8Add;
+
 #define MLEU_KERNEL_LIST(X)                                                                        \
     /* C[m x n] = A[m x k] B[k x n], rows of A, B, C lda, ldb, ldc apart. */                       \
     X(void, f32_gemm,                                                                              \
       (guint m, guint n, guint k, const float *a, gsize lda, const float *b, gsize ldb, float *c,  \
        gsize ldc))                                                                                 \
+    /* sums[p][o] = sum over taps t and channels c of in[t][p][c] weight[t][c / 4][o][c % 4], for  \
+       p < pixels (1 .. MLEU_Q8_PIXELS) and MLEU_Q8_OUTPUTS outputs. in: taps x pixels pointers    \
+       to 4 x depth channels. Of weights c and c + 1, c even, those of one sign add up to at most  \
+       128, so that a sum of two products fits into 16 bits. */                                    \
+    X(void, q8_dot,                                                                                \
+      (gint32 *sums, const guint8 *const *in, guint pixels, guint taps, guint depth,               \
+       const gint8 *weight))                                                                       \
+    /* out[o] from sums[o], n outputs. */                                                          \
+    X(void, q8_requantize,                                                                         \
+      (guint8 *out, const gint32 *sums, gsize n, const MleuRequantize *to))                        \
+    /* One pixel of a depthwise convolution: out[c] from the sum over taps of in[t][c]             \
+       weight[t][c]; weight rows are padded to MLEU_Q8_CHANNELS. */                                \
+    X(void, q8_dwconv,                                                                             \
+      (guint8 *out, const guint8 *const *in, guint taps, gsize channels, const gint8 *weight,      \
+       const MleuRequantize *to))                                                                  \
+    X(void, q8_add,                                                                                \
+      (guint8 *out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job))              \
     X(void, f32_dwconv, (const MleuDwconv *job))                                                   \
     /* x = activation(x + bias), n values in place. */                                             \
     X(void, f32_bias_activation, (float *x, gsize n, float bias, MleuActivation activation))       \

@@ -11,8 +11,9 @@ typedef struct {
     const MleuSafetensors *file;
     const char *path;
     MleuGraph *graph;
-    GHashTable *nodes; /* name -> index + 1 */
-    GHashTable *used;  /* names of the tensors that a node took */
+    JsonObject *quantization; /* name of a node -> [scale, zero]; or NULL */
+    GHashTable *nodes;        /* name -> index + 1 */
+    GHashTable *used;         /* names of the tensors that a node took */
     JsonObject *object;
     const char *name; /* of the node that is read */
     GError **error;
@@ -152,8 +153,10 @@ static gboolean read_activation(Reader *reader, MleuNode *node)
     return refuse(reader, MLEU_ERROR_UNSUPPORTED, "activation is none of none, relu, relu6, tanh");
 }
 
-/* Float32 values of the tensor that the field names, with an I8 weight's scale applied. */
-static float *take_tensor(Reader *reader, const char *key, const MleuTensor **found)
+/* Float32 values of the tensor that the field names, with an I8 weight's scale applied. @quantized:
+ * a node that keeps them as they are beside; or NULL. */
+static float *take_tensor(Reader *reader, const char *key, MleuNode *quantized,
+                          const MleuTensor **found)
 {
     JsonNode *member = json_object_get_member(reader->object, key);
     if (!is_string(member)) {
@@ -193,6 +196,10 @@ static float *take_tensor(Reader *reader, const char *key, const MleuTensor **fo
         const gsize row = tensor->count / tensor->shape[0];
         for (gsize i = 0; i < tensor->count; i++)
             values[i] *= factors[i / row];
+        if (quantized != NULL) {
+            quantized->weight_q8 = g_memdup2(tensor->data, tensor->count);
+            quantized->weight_scale = g_steal_pointer(&factors);
+        }
         g_free(factors);
     }
     for (gsize i = 0; i < tensor->count; i++) {
@@ -211,7 +218,7 @@ static float *take_tensor(Reader *reader, const char *key, const MleuTensor **fo
 static float *take_vector(Reader *reader, const char *key, guint channels)
 {
     const MleuTensor *tensor;
-    float *values = take_tensor(reader, key, &tensor);
+    float *values = take_tensor(reader, key, NULL, &tensor);
     if (values != NULL && (tensor->rank != 1 || tensor->count != channels)) {
         refuse(reader, MLEU_ERROR_FORMAT, "%s: tensor %s is not of shape [%u]", key, tensor->name,
                channels);
@@ -230,7 +237,8 @@ static gboolean read_convolution(Reader *reader, MleuNode *node, guint in_channe
         return FALSE;
 
     const MleuTensor *tensor;
-    node->weight = take_tensor(reader, "weight", &tensor);
+    node->weight =
+        take_tensor(reader, "weight", reader->quantization != NULL ? node : NULL, &tensor);
     if (node->weight == NULL)
         return FALSE;
     const gsize out = transposed ? tensor->shape[1] : tensor->shape[0];
@@ -298,6 +306,25 @@ static gboolean read_inputs(Reader *reader, MleuNode *node)
         node->inputs[i] = index - 1;
     }
     node->n_inputs = count;
+    return TRUE;
+}
+
+/* Scale and zero of the node's 8-bit output. */
+static gboolean read_quantization(Reader *reader, MleuNode *node)
+{
+    JsonNode *member = json_object_get_member(reader->quantization, node->name);
+    JsonArray *pair =
+        member != NULL && JSON_NODE_HOLDS_ARRAY(member) ? json_node_get_array(member) : NULL;
+    guint64 zero;
+    if (pair == NULL || json_array_get_length(pair) != 2 ||
+        !is_number(json_array_get_element(pair, 0)) ||
+        !mleu_json_whole(json_array_get_element(pair, 1), 255, &zero) ||
+        !(json_array_get_double_element(pair, 0) >= 1e-9) ||
+        !(json_array_get_double_element(pair, 0) <= 1e9))
+        return refuse(reader, MLEU_ERROR_FORMAT,
+                      "quantization has no [scale, zero] for it, zero from 0 to 255");
+    node->out_scale = (float)json_array_get_double_element(pair, 0);
+    node->out_zero = (gint32)zero;
     return TRUE;
 }
 
@@ -385,7 +412,9 @@ static gboolean read_nodes(Reader *reader, JsonNode *member)
             return refuse(reader, MLEU_ERROR_FORMAT, "two nodes have this name");
         MleuNode *node = &graph->nodes[i];
         node->name = g_strdup(reader->name);
-        const gboolean good = read_node(reader, node);
+        const gboolean good =
+            read_node(reader, node) && (reader->quantization == NULL || i == 0 || i + 1 == count ||
+                                        read_quantization(reader, node));
         graph->n_nodes = i + 1;
         if (!good)
             return FALSE;
@@ -426,7 +455,7 @@ static gboolean read_head(Reader *reader, JsonNode *member)
             !read_number(reader, "scale", 1e-3, 1e3, &graph->head_scale) ||
             !read_number(reader, "blend", 0, 1, &graph->blend))
             return FALSE;
-        graph->bins = take_tensor(reader, "bins", &bins);
+        graph->bins = take_tensor(reader, "bins", NULL, &bins);
         if (graph->bins == NULL)
             return FALSE;
         if (bins->rank != 2 || bins->shape[0] + regressed != last->channels || bins->shape[1] != 2)
@@ -529,7 +558,7 @@ MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError 
     JsonObject *object = reader.object;
     reader.graph->stride = 0;
     reader.graph->render_size = MLEU_RENDER_SIZE_DEFAULT;
-    gboolean good = check_fields(&reader, " stride render_size nodes head ") &&
+    gboolean good = check_fields(&reader, " stride render_size quantization nodes head ") &&
                     read_whole(&reader, "stride", 1, 256, &reader.graph->stride) &&
                     read_whole(&reader, "render_size", MLEU_RENDER_SIZE_MIN, MLEU_RENDER_SIZE_MAX,
                                &reader.graph->render_size);
@@ -538,6 +567,12 @@ MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError 
                       MLEU_RENDER_SIZE_MIN);
     if (good && reader.graph->stride == 0)
         good = refuse(&reader, MLEU_ERROR_FORMAT, "stride is missing");
+    JsonNode *quantization = json_object_get_member(object, "quantization");
+    if (good && quantization != NULL && !JSON_NODE_HOLDS_OBJECT(quantization))
+        good = refuse(&reader, MLEU_ERROR_FORMAT, "quantization is not an object");
+    if (good && quantization != NULL)
+        reader.quantization = json_node_get_object(quantization);
+    reader.graph->quantized = reader.quantization != NULL;
     good = good && read_nodes(&reader, json_object_get_member(object, "nodes")) &&
            read_head(&reader, json_object_get_member(object, "head")) && check_sizes(&reader) &&
            check_leftovers(&reader);
@@ -558,6 +593,8 @@ void mleu_graph_free(MleuGraph *graph)
         g_free(node->bias);
         g_free(node->scale);
         g_free(node->offset);
+        g_free(node->weight_q8);
+        g_free(node->weight_scale);
     }
     g_free(graph->nodes);
     g_free(graph->bins);

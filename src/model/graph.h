@@ -44,6 +44,10 @@ typedef enum {
  * Owned by the graph.
  * @bias: @channels values; zeros where the file has none.
  * @scale: affine: @channels values; likewise @offset.
+ * @weight_q8: of a quantised graph: the weight as the file has it, 8-bit; @weight_scale: the factor
+ * of each of its @channels.
+ * @out_scale: of a quantised graph: its output is @out_scale x (8-bit value - @out_zero); not of
+ * the input and of the last node.
  */
 typedef struct {
     char *name;
@@ -60,6 +64,10 @@ typedef struct {
     float *bias;
     float *scale;
     float *offset;
+    gint8 *weight_q8;
+    float *weight_scale;
+    float out_scale;
+    gint32 out_zero;
 } MleuNode;
 
 /**
@@ -68,6 +76,7 @@ typedef struct {
  * @bins: classes x 2: a*, b* of each class; %NULL for regression.
  * @head_scale: regression and combined: factor on the two regressed channels.
  * @blend: combined: the share of what is regressed, 0..1.
+ * @quantized: whether activations have a scale, so that it can run in 8-bit integers.
  */
 typedef struct {
     guint stride;
@@ -80,6 +89,7 @@ typedef struct {
     double temperature;
     double head_scale;
     double blend;
+    gboolean quantized;
     double saturation;
 } MleuGraph;
 

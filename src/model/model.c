@@ -2,6 +2,7 @@
 #include <mleu/model.h>
 
 #include "model/graph.h"
+#include "nn/q8/layers.h"
 
 struct _MleuModel {
     gatomicrefcount references;
@@ -9,6 +10,7 @@ struct _MleuModel {
     char *description;
     char *license;
     MleuGraph *graph;
+    MleuQ8Layer *q8_layers; /* by node; NULL where the graph is not quantised */
     guint64 parameters;
 };
 
@@ -28,6 +30,12 @@ MleuModel *mleu_model_load(const char *path, GError **error)
                     "%s: no mleu.name in the metadata: not an MLEU model", path);
     else
         graph = mleu_graph_new(file, path, error);
+    MleuQ8Layer *layers = NULL;
+    if (graph != NULL && graph->quantized) {
+        layers = mleu_q8_layers_new(graph, path, error);
+        if (layers == NULL)
+            g_clear_pointer(&graph, mleu_graph_free);
+    }
     if (graph != NULL) {
         model = g_new0(MleuModel, 1);
         g_atomic_ref_count_init(&model->references);
@@ -35,6 +43,7 @@ MleuModel *mleu_model_load(const char *path, GError **error)
         model->description = g_strdup(description != NULL ? description : "");
         model->license = g_strdup(license != NULL ? license : "");
         model->graph = graph;
+        model->q8_layers = layers;
         for (guint i = 0; i < mleu_safetensors_count(file); i++)
             model->parameters += mleu_safetensors_get(file, i)->count;
     }
@@ -57,6 +66,7 @@ void mleu_model_unref(MleuModel *model)
     g_free(model->name);
     g_free(model->description);
     g_free(model->license);
+    mleu_q8_layers_free(model->q8_layers, model->graph);
     mleu_graph_free(model->graph);
     g_free(model);
 }
@@ -109,6 +119,16 @@ double mleu_model_get_saturation(const MleuModel *model)
 guint64 mleu_model_get_parameters(const MleuModel *model)
 {
     return model->parameters;
+}
+
+gboolean mleu_model_is_quantized(const MleuModel *model)
+{
+    return model->graph->quantized;
+}
+
+const MleuQ8Layer *mleu_model_get_q8_layers(const MleuModel *model)
+{
+    return model->q8_layers;
 }
 
 const MleuGraph *mleu_model_get_graph(const MleuModel *model)

@@ -4,26 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Places are multiples of a cache line. */
+/* Places are multiples of a cache line of floats. */
 #define LINE 16
 
 /* A node's memory: its own, or a slice of the concatenation that reads it. */
 typedef struct {
     guint owner;  /* node whose memory it is in; itself for its own */
-    gsize within; /* floats from the owner's start */
+    gsize within; /* units from the owner's start */
     guint birth, death;
     gsize offset, size; /* of an owner */
     gboolean placed;
 } Life;
 
-gsize mleu_arena_floats(const MleuValue *value)
-{
-    return (gsize)value->channels * value->h * value->w;
-}
-
 /* Sends outputs into the concatenation that reads them. A later concatenation may itself lie in
  * another. */
-static void merge_concats(const MleuGraph *graph, const MleuValue *values, Life *lives)
+static void merge_concats(const MleuGraph *graph, const gsize *slices, Life *lives)
 {
     for (guint i = 0; i < graph->n_nodes; i++) {
         const MleuNode *node = &graph->nodes[i];
@@ -36,7 +31,7 @@ static void merge_concats(const MleuGraph *graph, const MleuValue *values, Life 
                 lives[input].owner = i;
                 lives[input].within = within;
             }
-            within += mleu_arena_floats(&values[input]);
+            within += slices[input];
         }
     }
     /* From the last node back: an owner is later than what it owns, so its own owner is final
@@ -87,50 +82,45 @@ static gsize first_fit(const MleuGraph *graph, const Life *lives, const Life *li
     return offset;
 }
 
-gboolean mleu_arena_place(const MleuGraph *graph, const MleuValue *values, MleuPlacement *places,
-                          gsize *floats)
+gsize mleu_arena_place(const MleuGraph *graph, const gsize *sizes, const gsize *slices,
+                       MleuPlacement *places)
 {
     Life *lives = g_new0(Life, graph->n_nodes);
-    gboolean good = TRUE;
-    *floats = 0;
+    gsize total = 0;
     for (guint i = 0; i < graph->n_nodes; i++) {
-        gsize size;
         lives[i].owner = i;
         lives[i].birth = G_MAXUINT;
-        good = good &&
-               g_size_checked_mul(&size, (gsize)values[i].h * values[i].w, values[i].channels) &&
-               size <= G_MAXSIZE / 8 / graph->n_nodes;
-        lives[i].size = good ? (size + LINE - 1) / LINE * LINE : 0;
+        lives[i].size = (sizes[i] + LINE - 1) / LINE * LINE;
     }
-    if (good) {
-        merge_concats(graph, values, lives);
-        find_lives(graph, lives);
-        for (guint i = 0; i < graph->n_nodes; i++) {
-            if (lives[i].owner != i)
-                continue;
-            lives[i].offset = first_fit(graph, lives, &lives[i]);
-            lives[i].placed = TRUE;
-            *floats = MAX(*floats, lives[i].offset + lives[i].size);
-        }
-        for (guint i = 0; i < graph->n_nodes; i++)
-            places[i].offset = lives[lives[i].owner].offset + lives[i].within;
+    merge_concats(graph, slices, lives);
+    find_lives(graph, lives);
+    for (guint i = 0; i < graph->n_nodes; i++) {
+        if (lives[i].owner != i)
+            continue;
+        lives[i].offset = first_fit(graph, lives, &lives[i]);
+        lives[i].placed = TRUE;
+        total = MAX(total, lives[i].offset + lives[i].size);
+    }
+    for (guint i = 0; i < graph->n_nodes; i++) {
+        places[i].owner = lives[i].owner;
+        places[i].offset = lives[lives[i].owner].offset + lives[i].within;
     }
     g_free(lives);
-    return good;
+    return total;
 }
 
-float *mleu_arena_allocate_floats(gsize floats)
+gpointer mleu_arena_allocate(gsize count, gsize unit)
 {
-    void *memory = NULL;
+    gpointer memory = NULL;
     gsize bytes;
-    if (!g_size_checked_mul(&bytes, floats, sizeof(float)) ||
+    if (!g_size_checked_mul(&bytes, count, unit) ||
         posix_memalign(&memory, 64, MAX(bytes, 64)) != 0)
         return NULL;
     memset(memory, 0, bytes);
     return memory;
 }
 
-void mleu_arena_free_floats(float *memory)
+void mleu_arena_free(gpointer memory)
 {
     free(memory);
 }

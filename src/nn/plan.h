@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <mleu/model.h>
+#include <mleu/colorizer.h>
 
 #include "pool.h"
 
@@ -23,10 +23,10 @@ typedef struct _MleuPlan MleuPlan;
  * @height: input height, likewise.
  * @pool: outlives the plan.
  *
- * Errors: %MLEU_ERROR_INVALID (size), %MLEU_ERROR_NO_MEMORY.
+ * Errors: %MLEU_ERROR_INVALID (size), %MLEU_ERROR_UNSUPPORTED (precision), %MLEU_ERROR_NO_MEMORY.
  */
-MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPool *pool,
-                        GError **error);
+MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPrecision precision,
+                        MleuPool *pool, GError **error);
 void mleu_plan_free(MleuPlan *plan);
 
 /** mleu_plan_get_input: Returns: (transfer none): height x width floats that the caller fills with

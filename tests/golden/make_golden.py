@@ -18,7 +18,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "models" / "training"))
 
 import run_model  # noqa: E402
+import quantize  # noqa: E402
 from mleu_training import safetensors  # noqa: E402
+from mleu_training.quantized import QuantizedModel  # noqa: E402
 
 
 class Net:
@@ -79,8 +81,8 @@ class Net:
         return self.add("affine", [x], self.width[x], scale=self.tensor(1 + 0.2 * self.normal(self.width[x])),
                         offset=self.tensor(0.2 * self.normal(self.width[x])))
 
-    def write(self, name, head, width, height, shared=()):
-        """shared: names of tensors that lie in a file of their own, NAME-shared."""
+    def write(self, name, head, width, height, shared=(), quantization=None):
+        """shared: names of tensors that lie in a file of their own, NAME-shared. quantization: as the file has it."""
         metadata = {}
         if shared:
             apart = {tensor: self.tensors.pop(tensor) for tensor in shared}
@@ -88,12 +90,14 @@ class Net:
             safetensors.write(beside, apart, {"mleu.format": "1", "mleu.name": beside.stem})
             metadata = {"mleu.shared": beside.name, "mleu.shared.sha256": safetensors.digest(beside)}
         graph = {"stride": self.stride, "nodes": self.nodes, "head": {"input": self.nodes[-1]["name"], **head}}
+        if quantization:
+            graph["quantization"] = quantization
         path = HERE / f"{name}.safetensors"
         safetensors.write(path, self.tensors, {"mleu.format": "1", "mleu.name": name, "mleu.graph": json.dumps(graph),
                                                **metadata})
         lightness = 100 * torch.rand(1, 1, height, width, generator=self.random)
         with torch.no_grad():
-            ab = run_model.Model(path).ab(lightness)
+            ab = (QuantizedModel(graph, self.tensors) if quantization else run_model.Model(path)).ab(lightness)
         with open(HERE / f"{name}.golden", "wb") as out:
             out.write(struct.pack("<4I", width, height, ab.shape[3], ab.shape[2]))
             out.write(lightness.numpy().tobytes() + ab.numpy().tobytes())
@@ -190,7 +194,35 @@ def combined():
     net.write("combined", head, 56, 40, shared=first)
 
 
+def quantized():
+    """8-bit: every operator that has such a form, zeros that are not 0, a concatenation within one and one that copies."""
+    net = Net(6, 8)
+    x = net.start()
+    a = net.conv(x, 7, stride=2, padding=[1] * 4, dtype=torch.int8)
+    b = net.conv(a, 7, groups=7, activation="relu6", dtype=torch.int8)
+    b = net.conv(b, 7, (5, 5), groups=7, activation="none", dtype=torch.int8)
+    c = net.add("add", [a, b], 7, activation="relu")
+    d = net.concat(c, b)
+    e = net.concat(d, a)
+    f = net.add("maxpool", [e], net.width[e])
+    g = net.conv(f, 18, dilation=2, dtype=torch.int8)
+    h = net.conv(net.upsample(g), 19, (1, 1), padding=[0] * 4, activation="none", dtype=torch.int8)
+    i = net.conv(net.concat(h, e), 21, padding=[0, 0, 1, 1], stride=2, dtype=torch.int8, bias=False)
+    net.conv(i, 23 + 2, (1, 1), padding=[0] * 4, activation="none", dtype=torch.int8)
+    for node in net.nodes:
+        if node["op"] == "conv2d" and node["groups"] == 1:
+            quantize.fit_pairs(net.tensors[node["weight"]])
+    # What a concatenation, an enlargement and a pooling join has one scale.
+    joined, scales = quantize.groups(net.nodes), {}
+    for node in net.nodes[1:-1]:
+        scales.setdefault(joined[node["name"]], [0.02 + 0.003 * len(scales), 40 * (len(scales) % 3)])
+    quantization = {node["name"]: scales[joined[node["name"]]] for node in net.nodes[1:-1]}
+    head = {"type": "combined", "bins": net.tensor(60 * net.normal(23, 2)), "temperature": 0.6, "scale": 20.0,
+            "blend": 0.3}
+    net.write("quantized", head, 56, 40, quantization=quantization)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for make in (mobile, vgg, dilated, shapes, combined):
+    for make in (mobile, vgg, dilated, shapes, combined, quantized):
         make()

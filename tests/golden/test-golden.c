@@ -42,7 +42,7 @@ static void test_network(gconstpointer data)
     for (guint t = 0; t < G_N_ELEMENTS(threads); t++) {
         guint w, h;
         MleuPool *pool = mleu_pool_new(threads[t], NULL);
-        MleuPlan *plan = mleu_plan_new(model, width, height, pool, &error);
+        MleuPlan *plan = mleu_plan_new(model, width, height, MLEU_PRECISION_AUTO, pool, &error);
         g_assert_no_error(error);
         mleu_plan_get_grid(plan, &w, &h);
         g_assert_cmpuint(w, ==, grid_width);
@@ -60,6 +60,9 @@ static void test_network(gconstpointer data)
                 g_test_message("largest difference %.2g", worst);
                 /* a*, b* reach 100, float32 keeps seven digits, and some twenty layers add up. */
                 g_assert_cmpfloat(worst, <, 2e-3);
+                /* Whole numbers do not differ at all, on whatever tier. */
+                if (mleu_model_is_quantized(model))
+                    g_assert_cmpfloat(worst, ==, 0);
                 memcpy(first, ab, values * sizeof(float));
             }
             g_assert_cmpmem(first, values * sizeof(float), ab, values * sizeof(float));
@@ -68,9 +71,15 @@ static void test_network(gconstpointer data)
         mleu_pool_free(pool);
     }
 
-    /* Sizes that the network does not take. */
+    /* Sizes that the network does not take; and 8-bit integers where there are none. */
     MleuPool *pool = mleu_pool_new(1, NULL);
-    g_assert_null(mleu_plan_new(model, width + 1, height, pool, &error));
+    MleuPlan *plan = mleu_plan_new(model, width, height, MLEU_PRECISION_INT8, pool, &error);
+    g_assert_true((plan != NULL) == mleu_model_is_quantized(model));
+    if (plan == NULL)
+        g_assert_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED);
+    g_clear_error(&error);
+    mleu_plan_free(plan);
+    g_assert_null(mleu_plan_new(model, width + 1, height, MLEU_PRECISION_AUTO, pool, &error));
     g_assert_error(error, MLEU_ERROR, MLEU_ERROR_INVALID);
     g_clear_error(&error);
     mleu_pool_free(pool);
@@ -99,7 +108,7 @@ static void test_shipped_threads(void)
     float *first = NULL, *ab = NULL;
     for (guint threads = 1; threads <= 4; threads += threads) {
         MleuPool *pool = mleu_pool_new(threads, NULL);
-        MleuPlan *plan = mleu_plan_new(model, WIDTH, HEIGHT, pool, &error);
+        MleuPlan *plan = mleu_plan_new(model, WIDTH, HEIGHT, MLEU_PRECISION_AUTO, pool, &error);
         g_assert_no_error(error);
         mleu_plan_get_grid(plan, &w, &h);
         const gsize values = (gsize)2 * w * h;
@@ -132,6 +141,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/golden/networks/dilated", "dilated", test_network);
     g_test_add_data_func("/golden/networks/shapes", "shapes", test_network);
     g_test_add_data_func("/golden/networks/combined", "combined", test_network);
+    g_test_add_data_func("/golden/networks/quantized", "quantized", test_network);
     g_test_add_func("/golden/shipped-threads", test_shipped_threads);
     return g_test_run();
 }

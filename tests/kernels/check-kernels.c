@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every float32 kernel on every tier that this machine has, against a plain reference in double
- * precision, within a bound that follows from the number of roundings. Guard values around each
+ * Every kernel on every tier that this machine has: the float32 ones against a plain reference in
+ * double precision, within a bound that follows from the number of roundings; the quantised ones
+ * against theirs to the bit. Guard values around each
  * output show writes outside it.
  */
 #include <math.h>
@@ -275,6 +276,152 @@ static void check_chroma(const MleuKernels *kernels)
     }
 }
 
+/* A byte, and a weight whose pairs of one sign add up to at most 128. */
+static guint8 next_byte(void)
+{
+    return (guint8)(fabsf(next_random()) * 255.99f);
+}
+
+static gint8 next_weight(void)
+{
+    return (gint8)(next_random() * 64);
+}
+
+static void check_q8_dot(const MleuKernels *kernels)
+{
+    for (guint round = 0; round < 200; round++) {
+        const guint pixels = 1 + round % MLEU_Q8_PIXELS, taps = 1 + round / 6 % 9,
+                    depth = 1 + round / 11 % 40;
+        const gsize row = 4 * (gsize)depth;
+        guint8 *bytes = g_new(guint8, taps * pixels * row);
+        gint8 *weight = g_new(gint8, taps * row * MLEU_Q8_OUTPUTS);
+        const guint8 *in[9 * MLEU_Q8_PIXELS];
+        gint32 sums[MLEU_Q8_PIXELS * MLEU_Q8_OUTPUTS];
+        /* The largest sums that there are, now and then. */
+        const gboolean extreme = round % 10 == 9;
+        for (gsize i = 0; i < taps * pixels * row; i++)
+            bytes[i] = extreme ? 255 : next_byte();
+        for (gsize i = 0; i < taps * row * MLEU_Q8_OUTPUTS; i++)
+            weight[i] = extreme ? (round % 20 == 9 ? -64 : 64) : next_weight();
+        if (extreme) {
+            /* 127 and 1, -128 and 0 may stand together too. */
+            weight[0] = 127;
+            weight[1] = 1;
+            weight[2] = -128;
+            weight[3] = 0;
+        }
+        for (guint i = 0; i < taps * pixels; i++)
+            in[i] = bytes + i * row;
+        kernels->q8_dot(sums, in, pixels, taps, depth, weight);
+        for (guint p = 0; p < pixels; p++) {
+            for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
+                gint32 sum = 0;
+                for (guint t = 0; t < taps; t++) {
+                    for (guint c = 0; c < row; c++)
+                        sum +=
+                            in[t * pixels + p][c] *
+                            weight[(((gsize)t * depth + c / 4) * MLEU_Q8_OUTPUTS + o) * 4 + c % 4];
+                }
+                g_assert_cmpint(sums[p * MLEU_Q8_OUTPUTS + o], ==, sum);
+            }
+        }
+        g_free(bytes);
+        g_free(weight);
+    }
+}
+
+/* What requantising has to give: float32 products, rounded half to even. */
+static guint8 requantized(gint32 sum, float scale, const MleuRequantize *to)
+{
+    const volatile float product = (float)sum * scale;
+    const double rounded = rint((double)product);
+    return (guint8)(to->zero + (gint32)CLAMP(rounded, to->low, to->high));
+}
+
+static void check_q8_requantize(const MleuKernels *kernels)
+{
+    for (gsize n = 1; n <= MLEU_Q8_OUTPUTS; n++) {
+        gint32 sums[MLEU_Q8_OUTPUTS], bias[MLEU_Q8_OUTPUTS];
+        float scale[MLEU_Q8_OUTPUTS];
+        for (guint round = 0; round < 200; round++) {
+            const MleuRequantize to = {bias, scale, (gint32)round % 256,
+                                       round % 3 == 0 ? 0 : -((gint32)round % 256),
+                                       255 - (gint32)round % 256};
+            guint8 out[MLEU_Q8_OUTPUTS + 1];
+            out[n] = 77;
+            for (gsize i = 0; i < n; i++) {
+                sums[i] = (gint32)(next_random() * (round % 2 == 0 ? 5e8f : 3000));
+                bias[i] = (gint32)(next_random() * 3000);
+                /* A half, so that ties come up. */
+                scale[i] = round % 5 == 0 ? 0.5f : fabsf(next_random()) * 0.1f;
+            }
+            kernels->q8_requantize(out, sums, n, &to);
+            for (gsize i = 0; i < n; i++)
+                g_assert_cmpuint(out[i], ==, requantized(sums[i] + bias[i], scale[i], &to));
+            g_assert_cmpuint(out[n], ==, 77);
+        }
+    }
+}
+
+static void check_q8_dwconv(const MleuKernels *kernels)
+{
+    enum { ROW = 64 };
+    for (guint round = 0; round < 200; round++) {
+        const gsize channels = 1 + round % 50;
+        const gsize padded =
+            (channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
+        const guint taps = 1 + round % 26;
+        guint8 bytes[26 * ROW], out[ROW + 1];
+        gint8 weight[26 * ROW];
+        gint32 bias[ROW] = {0};
+        float scale[ROW] = {0};
+        const guint8 *in[26];
+        for (guint i = 0; i < sizeof bytes; i++) {
+            bytes[i] = round % 7 == 0 ? 255 : next_byte();
+            weight[i] = round % 7 == 0 ? -128 : (gint8)(next_random() * 127);
+        }
+        for (guint t = 0; t < taps; t++)
+            in[t] = bytes + t * ROW;
+        for (gsize c = 0; c < channels; c++) {
+            bias[c] = (gint32)(next_random() * 10000);
+            scale[c] = fabsf(next_random()) * 0.01f;
+        }
+        const MleuRequantize to = {bias, scale, 10, -10, 245};
+        memset(out, 77, sizeof out);
+        kernels->q8_dwconv(out, in, taps, channels, weight, &to);
+        for (gsize c = 0; c < channels; c++) {
+            gint32 sum = bias[c];
+            for (guint t = 0; t < taps; t++)
+                sum += in[t][c] * weight[t * padded + c];
+            g_assert_cmpuint(out[c], ==, requantized(sum, scale[c], &to));
+        }
+        g_assert_cmpuint(out[channels], ==, 77);
+    }
+}
+
+static void check_q8_add(const MleuKernels *kernels)
+{
+    for (gsize n = 1; n < 70; n++) {
+        guint8 a[70], b[70], out[71];
+        const MleuQ8Add job = {
+            fabsf(next_random()), fabsf(next_random()), 3, (gint32)n, 5, -5, 250};
+        for (gsize i = 0; i < n; i++) {
+            a[i] = next_byte();
+            b[i] = next_byte();
+        }
+        out[n] = 77;
+        kernels->q8_add(out, a, b, n, &job);
+        for (gsize i = 0; i < n; i++) {
+            const volatile float first = (float)(a[i] - job.zero_a) * job.scale_a;
+            const volatile float second = (float)(b[i] - job.zero_b) * job.scale_b;
+            const volatile float sum = first + second;
+            const double rounded = rint((double)sum);
+            g_assert_cmpint(out[i], ==, job.zero + (gint32)CLAMP(rounded, job.low, job.high));
+        }
+        g_assert_cmpuint(out[n], ==, 77);
+    }
+}
+
 typedef struct {
     const char *name;
     void (*check)(const MleuKernels *kernels);
@@ -290,9 +437,15 @@ static void run_case(gconstpointer data)
 int main(int argc, char **argv)
 {
     static const Case checks[] = {
-        {"gemm", check_gemm, MLEU_TIER_C},     {"pointwise", check_pointwise, MLEU_TIER_C},
-        {"dwconv", check_dwconv, MLEU_TIER_C}, {"annealed-mean", check_annealed_mean, MLEU_TIER_C},
+        {"gemm", check_gemm, MLEU_TIER_C},
+        {"pointwise", check_pointwise, MLEU_TIER_C},
+        {"dwconv", check_dwconv, MLEU_TIER_C},
+        {"annealed-mean", check_annealed_mean, MLEU_TIER_C},
         {"chroma", check_chroma, MLEU_TIER_C},
+        {"q8-dot", check_q8_dot, MLEU_TIER_C},
+        {"q8-requantize", check_q8_requantize, MLEU_TIER_C},
+        {"q8-dwconv", check_q8_dwconv, MLEU_TIER_C},
+        {"q8-add", check_q8_add, MLEU_TIER_C},
     };
     static Case cases[MLEU_N_TIERS][G_N_ELEMENTS(checks)];
     GString *tiers = g_string_new(NULL);

@@ -325,6 +325,83 @@ static void test_graphs(void)
     testfile_free(file);
 }
 
+/* A quantised network: input, affine, 1x1 convolution to 4 channels, 1x1 to the classes. */
+#define Q8_HEAD "\"head\":{\"type\":\"classes\",\"input\":\"c\",\"bins\":\"bins\"}"
+#define Q8_GRAPH(quantization, nodes, head)                                                        \
+    "{\"stride\":1,\"quantization\":" quantization                                                 \
+    ",\"nodes\":[{\"name\":\"L\",\"op\":\"input\"}," nodes "]," head "}"
+#define Q8_AFFINE                                                                                  \
+    "{\"name\":\"x\",\"op\":\"affine\",\"input\":[\"L\"],\"scale\":0.02,\"offset\":-1},"
+#define Q8_CONV "{\"name\":\"b\",\"op\":\"conv2d\",\"input\":[\"x\"],\"weight\":\"w\"},"
+#define Q8_LAST "{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"b\"],\"weight\":\"v\"}"
+#define Q8_SCALES "{\"x\":[0.008,127],\"b\":[0.01,0]}"
+
+static TestFile *quantized_file(const char *graph, gint8 first, gint8 second)
+{
+    static const float ones[4] = {1, 1, 1, 1}, bins[8] = {10, 20, -30, 40};
+    const gint8 v[16] = {first, second, 1, 2};
+    TestFile *file = testfile_new();
+    testfile_add(file, "w", "I8", "[4,1,1,1]", "\1\2\3\4", 4);
+    testfile_add(file, "w.scale", "F32", "[4]", ones, sizeof ones);
+    testfile_add(file, "v", "I8", "[4,4,1,1]", v, sizeof v);
+    testfile_add(file, "v.scale", "F32", "[4]", ones, sizeof ones);
+    testfile_add(file, "bins", "F32", "[4,2]", bins, sizeof bins);
+    testfile_metadata(file, "mleu.graph", graph);
+    return file;
+}
+
+static void test_quantized(void)
+{
+    static const struct {
+        const char *graph;
+        MleuError code;
+        const char *words;
+    } cases[] = {
+        {Q8_GRAPH("[]", Q8_AFFINE Q8_CONV Q8_LAST, Q8_HEAD), MLEU_ERROR_FORMAT, "not an object"},
+        {Q8_GRAPH("{\"x\":[0.008,127]}", Q8_AFFINE Q8_CONV Q8_LAST, Q8_HEAD), MLEU_ERROR_FORMAT,
+         "node b"},
+        {Q8_GRAPH("{\"x\":[0,127],\"b\":[1,0]}", Q8_AFFINE Q8_CONV Q8_LAST, Q8_HEAD),
+         MLEU_ERROR_FORMAT, "node x"},
+        {Q8_GRAPH("{\"x\":[1,256],\"b\":[1,0]}", Q8_AFFINE Q8_CONV Q8_LAST, Q8_HEAD),
+         MLEU_ERROR_FORMAT, "node x"},
+        {Q8_GRAPH(Q8_SCALES, Q8_AFFINE Q8_CONV Q8_LAST,
+                  "\"head\":{\"type\":\"regression\",\"input\":\"c\"}"),
+         MLEU_ERROR_FORMAT, "2 channels"},
+        {Q8_GRAPH("{\"b\":[1,0]}",
+                  "{\"name\":\"b\",\"op\":\"conv2d\",\"input\":[\"L\"],\"weight\":\"w\"}," Q8_LAST,
+                  Q8_HEAD),
+         MLEU_ERROR_UNSUPPORTED, "affine"},
+        {Q8_GRAPH(Q8_SCALES,
+                  Q8_AFFINE "{\"name\":\"b\",\"op\":\"conv2d\",\"input\":[\"x\"],\"weight\":\"w\","
+                            "\"activation\":\"tanh\"}," Q8_LAST,
+                  Q8_HEAD),
+         MLEU_ERROR_UNSUPPORTED, "tanh"},
+        {Q8_GRAPH("{\"x\":[0.008,127],\"b\":[0.01,0],\"d\":[0.02,0]}",
+                  Q8_AFFINE Q8_CONV "{\"name\":\"d\",\"op\":\"upsample\",\"input\":[\"b\"],"
+                                    "\"factor\":2},{\"name\":\"c\",\"op\":\"conv2d\",\"input\":"
+                                    "[\"d\"],\"weight\":\"v\"}",
+                  Q8_HEAD),
+         MLEU_ERROR_FORMAT, "own scale"},
+    };
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        expect_file(quantized_file(cases[i].graph, 1, 2), cases[i].code, cases[i].words);
+
+    const char *good = Q8_GRAPH(Q8_SCALES, Q8_AFFINE Q8_CONV Q8_LAST, Q8_HEAD);
+    expect_file(quantized_file(good, 100, 29), MLEU_ERROR_FORMAT, "128");
+    expect_file(quantized_file(good, -128, -1), MLEU_ERROR_FORMAT, "128");
+    GError *error = NULL;
+    TestFile *file = quantized_file(good, 100, 28);
+    GByteArray *bytes = testfile_bytes(file);
+    char *path = write_bytes(bytes->data, bytes->len);
+    MleuModel *model = mleu_model_load(path, &error);
+    g_assert_no_error(error);
+    g_assert_true(mleu_model_is_quantized(model));
+    mleu_model_unref(model);
+    g_free(path);
+    g_byte_array_unref(bytes);
+    testfile_free(file);
+}
+
 static void test_versions(void)
 {
     TestFile *file = testmodel_small();
@@ -447,6 +524,7 @@ int main(int argc, char **argv)
     g_test_add_func("/model/shared", test_shared);
     g_test_add_func("/model/many-tensors", test_many_tensors);
     g_test_add_func("/model/graphs", test_graphs);
+    g_test_add_func("/model/quantized", test_quantized);
     g_test_add_func("/model/versions", test_versions);
     g_test_add_func("/model/weights", test_weights);
     const int result = g_test_run();

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "nn/step.h"
+#include "nn/f32/step.h"
 
 /* Unfolded columns of one task, in floats: half a megabyte, the second-level cache of a small core.
  */

@@ -3,7 +3,7 @@
  * they land. */
 #include <string.h>
 
-#include "nn/step.h"
+#include "nn/f32/step.h"
 
 gsize mleu_transpose_prepare(MleuStep *step)
 {

@@ -2,7 +2,7 @@
 /* The operators that treat each channel by itself: affine, add, concat, upsample, maxpool. */
 #include <string.h>
 
-#include "nn/step.h"
+#include "nn/f32/step.h"
 
 gsize mleu_plane_prepare(MleuStep *step)
 {

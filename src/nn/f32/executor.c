@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Runs a graph in float32: values are planar, channels x h x w. */
+#include "nn/executor.h"
+
+#include "nn/arena.h"
+#include "nn/f32/step.h"
+
+/* Pixels of the head that one task decodes. */
+#define HEAD_BLOCK 512
+
+typedef struct {
+    const MleuGraph *graph;
+    MleuContext context;
+    MleuValue *values; /* by node */
+    MleuStep *steps;   /* without the input node */
+    guint n_steps;
+    float *memory; /* arena and scratch */
+    /* For the head's tasks. */
+    float temperature;
+    float *result;
+} State;
+
+static void state_free(gpointer data)
+{
+    State *state = data;
+    mleu_arena_free(state->memory);
+    g_free(state->values);
+    g_free(state->steps);
+    g_free(state);
+}
+
+static gsize floats_of(const MleuValue *value)
+{
+    return (gsize)value->channels * value->h * value->w;
+}
+
+static gsize prepare(MleuStep *step)
+{
+    switch (step->node->op) {
+    case MLEU_OP_CONV2D:
+        return mleu_conv_prepare(step);
+    case MLEU_OP_CONV_TRANSPOSE2D:
+        return mleu_transpose_prepare(step);
+    default:
+        return mleu_plane_prepare(step);
+    }
+}
+
+/* Steps with their places; returns the floats of scratch that a worker needs. */
+static gsize make_steps(State *state, const MleuPlacement *places)
+{
+    gsize scratch = 0;
+    for (guint i = 1; i < state->graph->n_nodes; i++) {
+        MleuStep *step = &state->steps[state->n_steps++];
+        step->node = &state->graph->nodes[i];
+        step->context = &state->context;
+        step->out = state->values[i];
+        gsize offset = places[i].offset;
+        for (guint j = 0; j < step->node->n_inputs; j++) {
+            const guint input = step->node->inputs[j];
+            step->in[j] = state->values[input];
+            step->copy[j] = step->node->op == MLEU_OP_CONCAT && places[input].offset != offset;
+            offset += floats_of(&state->values[input]);
+        }
+        scratch = MAX(scratch, prepare(step));
+    }
+    return (scratch + 15) & ~(gsize)15;
+}
+
+static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuPool *pool,
+                          const float *input)
+{
+    const MleuGraph *graph = mleu_model_get_graph(model);
+    State *state = g_new0(State, 1);
+    state->graph = graph;
+    state->context.kernels = mleu_kernels_get(mleu_cpu_tier());
+    state->context.pool = pool;
+    state->values = g_new0(MleuValue, graph->n_nodes);
+    state->steps = g_new0(MleuStep, graph->n_nodes);
+
+    gsize *sizes = g_new0(gsize, graph->n_nodes);
+    for (guint i = 0; i < graph->n_nodes; i++) {
+        state->values[i] = (MleuValue){shapes[i].channels, shapes[i].h, shapes[i].w, NULL};
+        sizes[i] = floats_of(&state->values[i]);
+    }
+    MleuPlacement *places = g_new0(MleuPlacement, graph->n_nodes);
+    const gsize floats = mleu_arena_place(graph, sizes, sizes, places);
+    const gsize scratch = make_steps(state, places);
+    gsize all;
+    if (floats <= MLEU_ARENA_MAX &&
+        g_size_checked_mul(&all, scratch, mleu_pool_get_threads(pool)) && all <= MLEU_ARENA_MAX)
+        state->memory = mleu_arena_allocate(floats + all, sizeof(float));
+    if (state->memory != NULL) {
+        state->context.scratch = state->memory + floats;
+        state->context.scratch_size = scratch;
+        /* Nothing writes to the input. */
+        state->values[0].data = (float *)input;
+        for (guint i = 1; i < graph->n_nodes; i++)
+            state->values[i].data = state->memory + places[i].offset;
+        for (guint s = 0; s < state->n_steps; s++) {
+            MleuStep *step = &state->steps[s];
+            step->out.data = state->values[s + 1].data;
+            for (guint j = 0; j < step->node->n_inputs; j++)
+                step->in[j].data = state->values[step->node->inputs[j]].data;
+        }
+    }
+    g_free(places);
+    g_free(sizes);
+    if (state->memory == NULL)
+        g_clear_pointer(&state, state_free);
+    return state;
+}
+
+static void run_head(gpointer data, guint index, guint count G_GNUC_UNUSED)
+{
+    const State *state = data;
+    const MleuGraph *graph = state->graph;
+    const MleuValue *in = &state->values[graph->n_nodes - 1];
+    const gsize plane = (gsize)in->h * in->w, begin = (gsize)index * HEAD_BLOCK;
+    const gsize pixels = MIN((gsize)HEAD_BLOCK, plane - begin);
+    float *a = state->result + begin, *b = state->result + plane + begin;
+    /* The logits come first, then what was regressed. */
+    const float *regressed = in->data + graph->classes * plane + begin;
+    const MleuKernels *kernels = state->context.kernels;
+    if (graph->head == MLEU_HEAD_REGRESSION) {
+        kernels->f32_affine(a, regressed, pixels, (float)graph->head_scale, 0);
+        kernels->f32_affine(b, regressed + plane, pixels, (float)graph->head_scale, 0);
+        return;
+    }
+    kernels->f32_annealed_mean(a, b, pixels, in->data + begin, plane, graph->classes, graph->bins,
+                               state->temperature);
+    if (graph->head == MLEU_HEAD_COMBINED) {
+        const float share = (float)graph->blend, scale = (float)graph->head_scale;
+        for (gsize i = 0; i < pixels; i++) {
+            a[i] += share * (scale * regressed[i] - a[i]);
+            b[i] += share * (scale * regressed[plane + i] - b[i]);
+        }
+    }
+}
+
+static MleuTask task_of(const MleuStep *step)
+{
+    switch (step->node->op) {
+    case MLEU_OP_CONV2D:
+        return mleu_conv_run;
+    case MLEU_OP_CONV_TRANSPOSE2D:
+        return mleu_transpose_run;
+    default:
+        return mleu_plane_run;
+    }
+}
+
+static void state_run(gpointer data, float temperature, const gint *cancel, float *result)
+{
+    State *state = data;
+    state->context.cancel = cancel;
+    for (guint s = 0; s < state->n_steps; s++) {
+        if (cancel != NULL && g_atomic_int_get(cancel))
+            return;
+        mleu_pool_run(state->context.pool, task_of(&state->steps[s]), &state->steps[s],
+                      state->steps[s].parts);
+    }
+    if (cancel != NULL && g_atomic_int_get(cancel))
+        return;
+    const MleuValue *last = &state->values[state->graph->n_nodes - 1];
+    const gsize pixels = (gsize)last->h * last->w;
+    state->temperature = temperature;
+    state->result = result;
+    mleu_pool_run(state->context.pool, run_head, state,
+                  (guint)((pixels + HEAD_BLOCK - 1) / HEAD_BLOCK));
+}
+
+const MleuExecutor mleu_f32_executor = {state_new, state_free, state_run};

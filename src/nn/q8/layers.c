@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "nn/q8/layers.h"
+
+#include <math.h>
+#include <string.h>
+
+static gboolean refuse(const char *path, const MleuNode *node, MleuError code, GError **error,
+                       const char *text)
+{
+    g_set_error(error, MLEU_ERROR, (gint)code, "%s: node %s: %s", path, node->name, text);
+    return FALSE;
+}
+
+static guint round_up(guint value, guint multiple)
+{
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+/* Weights c and c + 1 of one tap, c even, of one sign: at most 128 together, or the first step of
+ * q8_dot would need more than 16 bits. */
+static gboolean pair_fits(gint first, gint second)
+{
+    const gint positive = MAX(first, 0) + MAX(second, 0);
+    const gint negative = MIN(first, 0) + MIN(second, 0);
+    return positive <= 128 && negative >= -128;
+}
+
+/* The file's [out, in, kh, kw] to blocks of 16 outputs of taps x depth x 16 x 4. */
+static gboolean pack_dense(const MleuNode *node, guint in_channels, MleuQ8Layer *layer)
+{
+    const gsize taps = layer->taps;
+    layer->depth = (in_channels + 3) / 4;
+    layer->blocks = (node->channels + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS;
+    const gsize block = taps * layer->depth * 4 * MLEU_Q8_OUTPUTS;
+    layer->weight = g_malloc0(layer->blocks * block);
+    for (guint o = 0; o < node->channels; o++) {
+        gint8 *packed = layer->weight + o / MLEU_Q8_OUTPUTS * block;
+        const gint8 *row = node->weight_q8 + o * in_channels * taps;
+        for (gsize t = 0; t < taps; t++) {
+            for (guint c = 0; c < in_channels; c++) {
+                const gint8 weight = row[c * taps + t];
+                packed[((t * layer->depth + c / 4) * MLEU_Q8_OUTPUTS + o % MLEU_Q8_OUTPUTS) * 4 +
+                       c % 4] = weight;
+                if (c % 2 == 0 && c + 1 < in_channels &&
+                    !pair_fits(weight, row[(c + 1) * taps + t]))
+                    return FALSE;
+            }
+        }
+    }
+    return TRUE;
+}
+
+/* [channels, 1, kh, kw] to taps x channels. */
+static void pack_depthwise(const MleuNode *node, MleuQ8Layer *layer)
+{
+    const gsize row = round_up(node->channels, MLEU_Q8_CHANNELS);
+    layer->weight = g_malloc0(layer->taps * row);
+    for (guint c = 0; c < node->channels; c++) {
+        for (guint t = 0; t < layer->taps; t++)
+            layer->weight[t * row + c] = node->weight_q8[c * layer->taps + t];
+    }
+}
+
+/* The values between which an output is cut off, without its zero. */
+static gboolean set_range(const MleuNode *node, MleuRequantize *to)
+{
+    to->zero = node->out_zero;
+    to->low = -node->out_zero;
+    to->high = 255 - node->out_zero;
+    if (node->activation == MLEU_ACTIVATION_RELU || node->activation == MLEU_ACTIVATION_RELU6)
+        to->low = 0;
+    if (node->activation == MLEU_ACTIVATION_RELU6)
+        to->high = MIN(to->high, (gint32)lrintf(6 / node->out_scale));
+    return node->activation != MLEU_ACTIVATION_TANH;
+}
+
+static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gboolean last,
+                             MleuQ8Layer *layer, const char *path, GError **error)
+{
+    const MleuNode *in = &graph->nodes[node->inputs[0]];
+    const guint in_channels = in->channels;
+    layer->taps = node->kernel_h * node->kernel_w;
+    layer->depthwise = node->groups > 1;
+    if (node->weight_q8 == NULL)
+        return refuse(path, node, MLEU_ERROR_FORMAT, error,
+                      "the graph is quantised, its weight is not I8");
+    if (node->groups > 1 && (node->groups != in_channels || node->groups != node->channels))
+        return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error,
+                      "a quantised convolution has one group, or one for each channel");
+    if (node->inputs[0] == 0)
+        return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error,
+                      "in a quantised graph only affine nodes read the input");
+    if (layer->depthwise)
+        pack_depthwise(node, layer);
+    else if (!pack_dense(node, in_channels, layer))
+        return refuse(path, node, MLEU_ERROR_FORMAT, error,
+                      "two neighbouring weights of one sign add up to more than 128");
+
+    const guint padded = round_up(node->channels, MLEU_Q8_OUTPUTS);
+    const gsize row = (layer->depthwise ? 1 : in_channels) * layer->taps;
+    layer->bias = g_new0(gint32, padded);
+    layer->scale = g_new0(float, padded);
+    for (guint o = 0; o < node->channels; o++) {
+        const double unit = (double)in->out_scale * (double)node->weight_scale[o];
+        const double bias = unit > 0 ? rint((double)node->bias[o] / unit) : 0;
+        gint64 sum = 0;
+        for (gsize k = 0; k < row; k++)
+            sum += node->weight_q8[o * row + k];
+        /* 255 x 127 x 2^14 < 2^29: a sum, the share of the zero and the bias together stay in 32
+         * bits. */
+        if (!(fabs(bias) < 1 << 29) || row > 1 << 14)
+            return refuse(path, node, MLEU_ERROR_FORMAT, error,
+                          "its bias is too large for its scale, or its rows are too long");
+        layer->bias[o] = (gint32)bias - (gint32)(in->out_zero * sum);
+        layer->scale[o] = (float)(last ? unit * MLEU_Q8_LOGIT : unit / (double)node->out_scale);
+    }
+    layer->padding = g_malloc0(round_up(in_channels, MLEU_Q8_CHANNELS) + MLEU_Q8_CHANNELS);
+    memset(layer->padding, in->out_zero, in_channels);
+    layer->to.bias = layer->bias;
+    layer->to.scale = layer->scale;
+    if (last) {
+        if (node->activation != MLEU_ACTIVATION_NONE || layer->depthwise ||
+            graph->head == MLEU_HEAD_REGRESSION)
+            return refuse(
+                path, node, MLEU_ERROR_UNSUPPORTED, error,
+                "a quantised graph ends in a convolution without activation and a head of "
+                "classes");
+        return TRUE;
+    }
+    if (!set_range(node, &layer->to))
+        return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error, "tanh has no quantised form");
+    return TRUE;
+}
+
+static gboolean prepare_add(const MleuGraph *graph, const MleuNode *node, MleuQ8Layer *layer,
+                            const char *path, GError **error)
+{
+    const MleuNode *a = &graph->nodes[node->inputs[0]], *b = &graph->nodes[node->inputs[1]];
+    if (!set_range(node, &layer->to))
+        return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error, "tanh has no quantised form");
+    layer->add = (MleuQ8Add){.scale_a = a->out_scale / node->out_scale,
+                             .scale_b = b->out_scale / node->out_scale,
+                             .zero_a = a->out_zero,
+                             .zero_b = b->out_zero,
+                             .zero = layer->to.zero,
+                             .low = layer->to.low,
+                             .high = layer->to.high};
+    return TRUE;
+}
+
+static gboolean prepare(const MleuGraph *graph, guint index, MleuQ8Layer *layer, const char *path,
+                        GError **error)
+{
+    const MleuNode *node = &graph->nodes[index];
+    const gboolean last = index + 1 == graph->n_nodes;
+    if (last && node->op != MLEU_OP_CONV2D)
+        return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error,
+                      "a quantised graph ends in a convolution");
+    switch (node->op) {
+    case MLEU_OP_INPUT:
+        return TRUE;
+    case MLEU_OP_AFFINE:
+        return node->inputs[0] == 0 || refuse(path, node, MLEU_ERROR_UNSUPPORTED, error,
+                                              "a quantised affine node reads the graph's input");
+    case MLEU_OP_CONV2D:
+        return prepare_conv(graph, node, last, layer, path, error);
+    case MLEU_OP_ADD:
+        return prepare_add(graph, node, layer, path, error);
+    case MLEU_OP_CONCAT:
+    case MLEU_OP_UPSAMPLE:
+    case MLEU_OP_MAXPOOL:
+        for (guint i = 0; i < node->n_inputs; i++) {
+            const MleuNode *in = &graph->nodes[node->inputs[i]];
+            if (node->inputs[i] == 0 || in->out_scale != node->out_scale ||
+                in->out_zero != node->out_zero)
+                return refuse(path, node, MLEU_ERROR_FORMAT, error,
+                              "its inputs have to have its own scale and zero");
+        }
+        return TRUE;
+    case MLEU_OP_CONV_TRANSPOSE2D:
+        break;
+    }
+    return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error,
+                  "a transposed convolution has no quantised form");
+}
+
+MleuQ8Layer *mleu_q8_layers_new(const MleuGraph *graph, const char *path, GError **error)
+{
+    MleuQ8Layer *layers = g_new0(MleuQ8Layer, graph->n_nodes);
+    for (guint i = 0; i < graph->n_nodes; i++) {
+        if (!prepare(graph, i, &layers[i], path, error)) {
+            mleu_q8_layers_free(layers, graph);
+            return NULL;
+        }
+    }
+    return layers;
+}
+
+void mleu_q8_layers_free(MleuQ8Layer *layers, const MleuGraph *graph)
+{
+    for (guint i = 0; layers != NULL && i < graph->n_nodes; i++) {
+        g_free(layers[i].weight);
+        g_free(layers[i].bias);
+        g_free(layers[i].scale);
+        g_free(layers[i].padding);
+    }
+    g_free(layers);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "kernels/kernels.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MleuQ8Layer: what a quantised graph's node needs that does not depend on the picture's size.
+ * @weight: packed for q8_dot, blocks of MLEU_Q8_OUTPUTS after one another; depthwise: for
+ * q8_dwconv.
+ * @bias: by channel, padded to MLEU_Q8_OUTPUTS; likewise @scale. The share of the input's zero is
+ * in the bias.
+ * @padding: a pixel of the input's zero, padded to MLEU_Q8_CHANNELS.
+ * @to: for q8_requantize; of the last node only bias and scale, the scale being that of a logit.
+ * @add: of an addition.
+ */
+typedef struct {
+    gint8 *weight;
+    gint32 *bias;
+    float *scale;
+    guint8 *padding;
+    gboolean depthwise;
+    guint taps, depth, blocks;
+    MleuRequantize to;
+    MleuQ8Add add;
+} MleuQ8Layer;
+
+/** Units of a logit: 1 / MLEU_Q8_LOGIT. */
+#define MLEU_Q8_LOGIT 64
+
+/**
+ * mleu_q8_layers_new: packs the weights of a quantised graph.
+ *
+ * Errors: %MLEU_ERROR_FORMAT (a weight or an input that does not fit the rules of
+ * models/FORMAT.md), %MLEU_ERROR_UNSUPPORTED (an operator that has no quantised form).
+ *
+ * Returns: (transfer full): a layer for each node.
+ */
+MleuQ8Layer *mleu_q8_layers_new(const MleuGraph *graph, const char *path, GError **error);
+void mleu_q8_layers_free(MleuQ8Layer *layers, const MleuGraph *graph);
+
+/** The packed layers of a quantised model, by node. */
+const MleuQ8Layer *mleu_model_get_q8_layers(const MleuModel *model);
+
+G_END_DECLS
