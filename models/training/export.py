@@ -7,7 +7,8 @@
 The run is the folder that train.py was given. Batch norm is folded. Convolution weights are stored as the
 configuration's `storage` says for the embedding and for the rest: "int8" (a scale for each output channel; the last layer
 and transposed convolutions bfloat16 all the same) or "bf16"; biases and colour classes are float32. With --shared, frozen layers go to a file of their own, which
-several models may name; where it exists it has to hold the same weights.
+several models may name. A network that was trained quantised (`quantized_from`) is stored as int8 whole, with the scales
+of its activations.
 
 The rarity weights of training make rare colours more probable than they are; `rarity_undone` of them is taken back
 here, in the last bias: 0 keeps them, 1 gives the probabilities that training without weights would.
@@ -19,24 +20,13 @@ import json
 import pathlib
 
 import torch
-from mleu_training import config, graph, losses, network, safetensors
+from mleu_training import config, graph, losses, network, quantized, safetensors
 
-# Fields of a node that only training needs.
-_TRAINING_FIELDS = ("in", "out", "kernel", "norm", "frozen")
-
-
-def file_nodes(nodes):
-    """The nodes as the file has them: tensors by name, defaults left out."""
-    for node in nodes:
-        file_node = {key: value for key, value in node.items()
-                     if key not in _TRAINING_FIELDS and value != graph.DEFAULTS.get(key)}
-        if node["op"] in graph.CONVOLUTIONS:
-            file_node["weight"], file_node["bias"] = node["name"] + ".weight", node["name"] + ".bias"
-        yield file_node
-
-
-def stored(node, weight, storage):
+def stored(node, weight, storage, is_quantized):
     """Suffix -> tensor of a convolution's weight as the file stores it."""
+    if is_quantized:
+        whole, scale, _ = quantized.quantise_weight(weight, graph.field(node, "groups"))
+        return {".weight": whole, ".weight.scale": scale}
     part = "embedding" if node["name"].startswith("embed.") else "rest"
     if storage[part] == "int8" and node["op"] == "conv2d" and node["name"] != "output":
         whole, scale = safetensors.quantise(weight)
@@ -77,12 +67,13 @@ def main():
 
     configuration = config.load(arguments.config)
     nodes, pretrained = network.build(configuration, arguments.encoders or arguments.data / "encoders")
-    module = graph.GraphModule(nodes)
-    module.load(pretrained)
     path = arguments.run / configuration["name"] / "checkpoint.pt"
     if not path.exists():
         raise SystemExit(f"{path}: no such file; train.py writes it")
     state = torch.load(path, map_location="cpu", weights_only=False)
+    quantization = state["quantization"]
+    module = graph.GraphModule(nodes) if quantization is None else quantized.FakeQuantizedModule(nodes, quantization)
+    module.load(pretrained)
     module.load_state_dict(state["ema"], strict=False)
 
     by_name = {node["name"]: node for node in nodes}
@@ -92,7 +83,7 @@ def main():
             classes = len(state["bins"])
             bias[:classes] -= configuration.get("rarity_undone", 0.0) * state["rarity"].log()
         place = frozen if arguments.shared and by_name[name].get("frozen", False) else tensors
-        for suffix, tensor in stored(by_name[name], weight, configuration["storage"]).items():
+        for suffix, tensor in stored(by_name[name], weight, configuration["storage"], quantization is not None).items():
             place[name + suffix] = tensor
         place[name + ".bias"] = bias
     if configuration["head"] != "regression":
@@ -109,7 +100,9 @@ def main():
         if before not in (None, digest):
             print(f"{arguments.shared}: other weights than before; export the models that share it again")
         shared = {"mleu.shared": arguments.shared.name, "mleu.shared.sha256": digest}
-    description = {"stride": 32, "nodes": list(file_nodes(nodes)), "head": head_of(configuration)}
+    description = {"stride": 32, "nodes": list(graph.file_nodes(nodes)), "head": head_of(configuration)}
+    if quantization is not None:
+        description["quantization"] = quantization
     if "render_size" in configuration:
         description["render_size"] = configuration["render_size"]
     safetensors.write(arguments.output, tensors, {

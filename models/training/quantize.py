@@ -18,7 +18,7 @@ import pathlib
 import numpy as np
 import torch
 from mleu_training import color, graph, safetensors
-from mleu_training.quantized import QuantizedModel
+from mleu_training.quantized import QuantizedModel, find_ranges, float_values, quantise_weight, scale_and_zero
 from PIL import Image
 from run_model import Model
 
@@ -33,80 +33,15 @@ def pictures(paths, side):
         yield color.lightness_from_luma(luma / 255)[None, None]
 
 
-def float_values(model, lightness):
-    """Name -> value of every node."""
-    values = {}
-    for node in model.graph["nodes"]:
-        if node["op"] == "input":
-            values[node["name"]] = lightness
-            continue
-        tensors = {key: model.tensors[node[key]] for key in ("weight", "bias", "scale", "offset")
-                   if isinstance(node.get(key), str)}
-        values[node["name"]] = graph.run_node(node, [values[name] for name in node["input"]], **tensors)
-    return values
-
-
-def groups(nodes):
-    """Name -> the name that stands for all that must share its scale."""
-    leader = {node["name"]: node["name"] for node in nodes}
-
-    def find(name):
-        while leader[name] != name:
-            name = leader[name]
-        return name
-
-    for node in nodes:
-        if node["op"] in ("concat", "upsample", "maxpool"):
-            for name in node["input"]:
-                leader[find(name)] = find(node["name"])
-    return {name: find(name) for name in leader}
-
-
-def find_ranges(model, photos, tail):
-    """Name of a group's leader -> (low, high) of its values on the photos, `tail` of them cut off at either end."""
-    leader, lows, highs = groups(model.graph["nodes"]), {}, {}
-    for lightness in photos:
-        for name, value in float_values(model, lightness).items():
-            flat = value.flatten()
-            kept = min(max(int(len(flat) * tail), 1), len(flat))
-            lows.setdefault(name, []).append(-float((-flat).topk(kept).values[-1]))
-            highs.setdefault(name, []).append(float(flat.topk(kept).values[-1]))
-    ranges = {}
-    for name in lows:
-        # The highest of the photos' own ends: a scene of its own kind is not cut off for the others.
-        low, high = min(np.min(lows[name]), 0.0), max(np.max(highs[name]), 1e-6)
-        before = ranges.get(leader[name], (0.0, 1e-6))
-        ranges[leader[name]] = min(before[0], low), max(before[1], high)
-    return {name: ranges[leader[name]] for name in leader}
-
-
-def scale_and_zero(low, high):
-    """Of 8-bit values that reach from low <= 0 to high; a range without negatives has zero 0."""
-    scale = (high - low) / 255
-    return [float(np.float32(scale)), int(round(-low / scale))]
-
-
-def fit_pairs(weight):
-    """int8 [out, in, kh, kw], neighbouring inputs 2i and 2i + 1 of one sign cut to a sum of at most 128; in place."""
-    even, odd = weight[:, 0 : weight.shape[1] // 2 * 2 : 2].int(), weight[:, 1::2].int()
-    over = torch.where((even > 0) == (odd > 0), (even.abs() + odd.abs() - 128).clamp(min=0), 0)
-    # Half from each, so that neither is bent more than it has to be.
-    even = even - even.sign() * ((over + 1) // 2)
-    odd = odd - odd.sign() * (over // 2)
-    weight[:, 0 : weight.shape[1] // 2 * 2 : 2], weight[:, 1::2] = even.to(torch.int8), odd.to(torch.int8)
-    return int((over > 0).sum())
-
-
 def quantise_weights(model):
     """Name -> tensor as stored; how many weights were cut to fit."""
     tensors, cut = {}, 0
     for node in model.graph["nodes"]:
         if node["op"] != "conv2d":
             continue
-        whole, scale = safetensors.quantise(model.tensors[node["weight"]])
-        if graph.field(node, "groups") == 1:
-            cut += fit_pairs(whole)
+        whole, scale, over = quantise_weight(model.tensors[node["weight"]], graph.field(node, "groups"))
         tensors[node["weight"]], tensors[node["weight"] + ".scale"] = whole, scale
+        cut += over
         if "bias" in node:
             tensors[node["bias"]] = model.tensors[node["bias"]].clone()
     for name, tensor in model.tensors.items():
@@ -123,7 +58,7 @@ def correct_biases(model, quantized, photos):
     photos = list(photos)
     wanted, running = [], []
     for lightness in photos:
-        values = float_values(model, lightness)
+        values = float_values(model.graph["nodes"], model.tensors, lightness)
         wanted.append({})
         for node in model.graph["nodes"]:
             if node["op"] == "conv2d":
@@ -158,8 +93,8 @@ def main():
     model = Model(arguments.model)
     paths = arguments.photos.read_text().split("\n")[: arguments.count]
     with torch.no_grad():
-        ranges = find_ranges(model, pictures(paths, arguments.side), arguments.tail)
         nodes = model.graph["nodes"]
+        ranges = find_ranges(nodes, model.tensors, pictures(paths, arguments.side), arguments.tail)
         description = {**model.graph, "quantization": {
             node["name"]: scale_and_zero(*ranges[node["name"]]) for node in nodes[1:-1]}}
         tensors, cut = quantise_weights(model)

@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mleu_training import color, config, data, graph, losses, network
+from mleu_training import color, config, data, graph, losses, network, quantized
 
 
 def device_and_precision():
@@ -37,6 +37,10 @@ def device_and_precision():
     flags = pathlib.Path("/proc/cpuinfo")
     amx = flags.exists() and "amx_bf16" in flags.read_text()
     return torch.device("cpu"), torch.bfloat16 if amx else torch.float32
+
+
+# Batches that the ranges of activations are found on.
+CALIBRATION = 12
 
 
 class Schedule:
@@ -71,7 +75,7 @@ OPTIMIZERS = {
 class Trainee:
     """One network in training, and everything that its checkpoint holds."""
 
-    def __init__(self, configuration, arguments, histogram, device):
+    def __init__(self, configuration, arguments, histogram, pictures, device):
         self.config, self.training = configuration, configuration["training"]
         self.folder = arguments.run / configuration["name"]
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +83,9 @@ class Trainee:
         nodes, pretrained = network.build(configuration, arguments.encoders or arguments.data / "encoders")
         self.model = graph.GraphModule(nodes)
         self.model.load(pretrained)
+        self.quantization = None
+        if "quantized_from" in configuration:
+            self._quantise(arguments.run / configuration["quantized_from"] / "checkpoint.pt", pictures)
         self.model = self.model.to(device, memory_format=torch.channels_last).train()
         self.objective = losses.Objective(configuration, histogram).to(device)
         optimizer = self.training["optimizer"]
@@ -87,6 +94,20 @@ class Trainee:
         self.optimizer = OPTIMIZERS[optimizer["name"]](self._groups(pretrained, optimizer), optimizer)
         self.ema = {k: v.clone() for k, v in self.model.trained_state().items()}
         self.step, self.smooth = 0, None
+
+    def _quantise(self, path, pictures):
+        """Takes over another network's averaged weights, and goes on in its quantised form."""
+        if not path.exists():
+            raise SystemExit(f'{path}: no such file; train "{self.config["quantized_from"]}" in this run first')
+        self.model.load_state_dict(torch.load(path, map_location="cpu", weights_only=False)["ema"], strict=False)
+        folded = self.model.eval().folded()
+        nodes = list(graph.file_nodes(self.model.nodes))
+        tensors = {f"{name}.{kind}": value for name, pair in folded.items() for kind, value in zip(("weight", "bias"), pair)}
+        with torch.no_grad():
+            ranges = quantized.find_ranges(nodes, tensors, pictures, self.training["range_tail"])
+        self.quantization = {node["name"]: quantized.scale_and_zero(*ranges[node["name"]]) for node in nodes[1:-1]}
+        self.model = quantized.FakeQuantizedModule(self.model.nodes, self.quantization)
+        self.model.load(folded)
 
     def _groups(self, pretrained, optimizer):
         """Parameter groups: the ImageNet part at its own rate; weight decay on the other matrices alone."""
@@ -109,7 +130,7 @@ class Trainee:
     def save(self):
         state = {"model": self.model.trained_state(), "ema": self.ema, "optimizer": self.optimizer.state_dict(),
                  "step": self.step, "smooth": self.smooth, "bins": self.objective.bins,
-                 "rarity": self.objective.weights, "config": self.config}
+                 "rarity": self.objective.weights, "quantization": self.quantization, "config": self.config}
         part = self.folder / "checkpoint.part"
         torch.save(state, part)
         os.replace(part, self.folder / "checkpoint.pt")
@@ -125,6 +146,8 @@ class Trainee:
         self.model.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema, self.step, self.smooth = state["ema"], state["step"], state["smooth"]
+        if self.quantization is not None:
+            self.quantization = self.model.quantization = state["quantization"]
 
     def advance(self, lightness, ab, frozen, rate, precision, rng):
         """One optimiser step."""
@@ -194,7 +217,10 @@ def main():
     mean_a, mean_b = color.mean_ab(histogram)
     print(f"{len(photos)} photos, mean a*, b* {mean_a:.2f}, {mean_b:.2f}; {len(photos.held_out)} held out")
 
-    trainees = [Trainee(c, arguments, histogram, device) for c in configurations]
+    batches = data.Batches(photos, schedule, sampling, seed)
+    pictures = [color.lightness_from_luma(batches[i][1])[:, None] for i in range(min(CALIBRATION, schedule.steps))
+                if any("quantized_from" in c for c in configurations)]
+    trainees = [Trainee(c, arguments, histogram, pictures, device) for c in configurations]
     for trainee in trainees:
         trainee.restore()
     start = trainees[0].step
@@ -212,7 +238,7 @@ def main():
             trainee.save()
 
     loader = torch.utils.data.DataLoader(
-        data.Batches(photos, schedule, sampling, seed), batch_size=None, sampler=range(start, end),
+        batches, batch_size=None, sampler=range(start, end),
         num_workers=arguments.workers, pin_memory=device.type == "cuda",
         worker_init_fn=lambda _: signal.signal(signal.SIGINT, signal.SIG_IGN))
     saved = begin = time.time()
@@ -226,7 +252,8 @@ def main():
         lightness = color.lightness_from_luma(luma)[:, None].contiguous(memory_format=torch.channels_last)
         shared = {}
         for trainee in trainees:
-            embedding = json.dumps(trainee.config.get("embedding"))
+            # The quantised form of an embedding is a network's own.
+            embedding = json.dumps([trainee.config.get("embedding"), trainee.quantization])
             if trainee.model.frozen_names() and embedding not in shared:
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                     shared[embedding] = trainee.model.frozen_values(lightness)

@@ -18,9 +18,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "models" / "training"))
 
 import run_model  # noqa: E402
-import quantize  # noqa: E402
 from mleu_training import safetensors  # noqa: E402
-from mleu_training.quantized import QuantizedModel  # noqa: E402
+from mleu_training.quantized import QuantizedModel, fit_pairs, groups  # noqa: E402
 
 
 class Net:
@@ -211,9 +210,9 @@ def quantized():
     net.conv(i, 23 + 2, (1, 1), padding=[0] * 4, activation="none", dtype=torch.int8)
     for node in net.nodes:
         if node["op"] == "conv2d" and node["groups"] == 1:
-            quantize.fit_pairs(net.tensors[node["weight"]])
+            fit_pairs(net.tensors[node["weight"]])
     # What a concatenation, an enlargement and a pooling join has one scale.
-    joined, scales = quantize.groups(net.nodes), {}
+    joined, scales = groups(net.nodes), {}
     for node in net.nodes[1:-1]:
         scales.setdefault(joined[node["name"]], [0.02 + 0.003 * len(scales), 40 * (len(scales) % 3)])
     quantization = {node["name"]: scales[joined[node["name"]]] for node in net.nodes[1:-1]}

@@ -30,6 +30,7 @@ import export  # noqa: E402
 import run_model  # noqa: E402
 import train  # noqa: E402
 from mleu_training import color, config, data, film, safetensors  # noqa: E402
+from mleu_training.quantized import QuantizedModel  # noqa: E402
 
 PREDICT = sys.argv[1]
 SIDE = 96
@@ -87,6 +88,18 @@ class Place:
     def export(self, run, path, output, *more):
         call(export.main, ["export.py", "--data", str(self.data), "--run", str(run), "--config", str(path),
                            "--output", str(output), *more])
+
+
+    def predict(self, model):
+        """What the C library makes of a picture: a*, b* [2, h', w'], and the L* [1, 1, h, w] that the network saw."""
+        luma = np.add.outer(np.arange(64) * 2, np.arange(96)).astype(np.uint8)
+        Image.fromarray(luma).save(self.folder / "grey.pgm")
+        files = [self.folder / name for name in ("l", "ab", "grey.pgm", "out.ppm")]
+        subprocess.run([PREDICT, "--model", model, "--render-size=64", "--lightness", files[0], "--ab", *files[1:]], check=True)
+        width, height = np.fromfile(files[0], "<u4", 2)
+        lightness = torch.from_numpy(np.fromfile(files[0], "<f4", offset=8)).view(1, 1, height, width)
+        width, height = np.fromfile(files[1], "<u4", 2)
+        return np.fromfile(files[1], "<f4", offset=8).reshape(2, height, width), lightness
 
 
 def call(main, arguments):
@@ -175,22 +188,33 @@ def exported(place):
 
 def test_library(place):
     """What is exported, the C library runs as PyTorch does."""
-    grey = np.tile(np.arange(96, dtype=np.uint8) * 2, (64, 1))
-    pgm = place.folder / "grey.pgm"
-    Image.fromarray(grey).save(pgm)
     for name, path in exported(place):
-        files = {key: place.folder / key for key in ("l", "ab", "out.ppm")}
-        subprocess.run([PREDICT, "--model", path, "--lightness", files["l"], "--ab", files["ab"], "--render-size=64", pgm,
-                        files["out.ppm"]], check=True)
-        width, height = np.fromfile(files["l"], "<u4", 2)
-        lightness = torch.from_numpy(np.fromfile(files["l"], "<f4", offset=8)).view(1, 1, height, width)
+        actual, lightness = place.predict(path)
         with torch.no_grad():
             expected = run_model.Model(path).ab(lightness)[0].numpy()
-        actual = np.fromfile(files["ab"], "<f4", offset=8).reshape(expected.shape)
         assert np.abs(actual - expected).max() < 0.01, f"{name}: {np.abs(actual - expected).max()}"
         assert expected.std() > 1e-3, f"{name} says the same everywhere"
     shared = safetensors.read(place.folder / "mleu-combined.safetensors")[1]["mleu.shared"]
     assert shared == "trunk.safetensors"
+
+
+def test_quantized(place):
+    """A network that goes on training in its quantised form: exported, the C library runs it to the bit as Python does."""
+    base = place.config("mleu-combined")
+    place.train("q8", base)
+    path = place.config("mleu-combined", name="q8", quantized_from="mleu-combined")
+    run = place.train("q8", path, steps=2)
+    place.train("q8", path)
+    assert state(run, "q8")["step"] == 6
+    output = place.folder / "q8.safetensors"
+    place.export(run, path, output)
+    tensors, metadata = safetensors.read(output)
+    model = QuantizedModel(json.loads(metadata["mleu.graph"]), tensors)
+    actual, lightness = place.predict(output)
+    with torch.no_grad():
+        expected = model.ab(lightness)[0].numpy()
+    assert np.array_equal(actual, expected) and expected.std() > 1e-3
+    refused(lambda: place.train("none", path), "mleu-combined")
 
 
 def test_onnx(place):

@@ -68,6 +68,16 @@ def run_node(node, inputs, weight=None, bias=None, scale=None, offset=None):
 CONVOLUTIONS = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d}
 
 
+def file_nodes(nodes):
+    """Nodes as a file has them: tensors by name, defaults and what only training needs left out."""
+    for node in nodes:
+        file_node = {key: value for key, value in node.items()
+                     if key not in ("in", "out", "kernel", "norm", "frozen") and value != DEFAULTS.get(key)}
+        if node["op"] in CONVOLUTIONS:
+            file_node["weight"], file_node["bias"] = node["name"] + ".weight", node["name"] + ".bias"
+        yield file_node
+
+
 class GraphModule(nn.Module):
     """Executes a list of nodes; parameters are created from the nodes' own sizes (`in`, `out`, `kernel`).
 
@@ -135,12 +145,17 @@ class GraphModule(nn.Module):
     def _node(self, node, inputs):
         if node["op"] not in CONVOLUTIONS:
             return run_node(node, inputs)
-        key = _key(node["name"])
+        key = self.key(node)
         convolution = self.convolutions[key]
         if key not in self.norms:
             return run_node(node, inputs, convolution.weight, convolution.bias)
         x = run_node({**node, "activation": "none"}, inputs, convolution.weight)
         return activate(self.norms[key](x), field(node, "activation"))
+
+    @staticmethod
+    def key(node):
+        """Of a node in `convolutions` and `norms`."""
+        return _key(node["name"])
 
     def owner(self, parameter):
         """The node that a parameter of named_parameters() belongs to."""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs a quantised model file in whole numbers, as the C library does (models/FORMAT.md, "Quantised")."""
+"""Quantised networks (models/FORMAT.md, "Quantised"): scales, weights, and the run in whole numbers as the C library does it."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import graph
+from . import graph, safetensors
 
 LOGIT = 64  # logits are whole numbers of 1 / LOGIT
 SOFTMAX_UNIT, SOFTMAX_TABLE = 65536, 5 * 12 * 64
@@ -14,6 +14,106 @@ BIN_UNIT = 64
 
 def _float32(value):
     return torch.as_tensor(value, dtype=torch.float32)
+
+
+def float_values(nodes, tensors, lightness):
+    """Name -> value of every node, in float32. tensors: name -> what the nodes' fields name."""
+    values = {}
+    for node in nodes:
+        if node["op"] == "input":
+            values[node["name"]] = lightness
+            continue
+        own = {key: tensors[node[key]] for key in ("weight", "bias", "scale", "offset") if isinstance(node.get(key), str)}
+        values[node["name"]] = graph.run_node(node, [values[name] for name in node["input"]], **own)
+    return values
+
+
+def groups(nodes):
+    """Name -> the name that stands for all that must share its scale."""
+    leader = {node["name"]: node["name"] for node in nodes}
+
+    def find(name):
+        while leader[name] != name:
+            name = leader[name]
+        return name
+
+    for node in nodes:
+        if node["op"] in ("concat", "upsample", "maxpool"):
+            for name in node["input"]:
+                leader[find(name)] = find(node["name"])
+    return {name: find(name) for name in leader}
+
+
+def find_ranges(nodes, tensors, pictures, tail):
+    """Name -> (low, high) of its group's values on the pictures [n, 1, h, w], `tail` of them cut off at either end."""
+    leader, lows, highs = groups(nodes), {}, {}
+    for lightness in pictures:
+        for name, value in float_values(nodes, tensors, lightness).items():
+            flat = value.flatten()
+            kept = min(max(int(len(flat) * tail), 1), len(flat))
+            lows.setdefault(name, []).append(-float((-flat).topk(kept).values[-1]))
+            highs.setdefault(name, []).append(float(flat.topk(kept).values[-1]))
+    ranges = {}
+    for name in lows:
+        # The furthest of the pictures' own ends: a scene of its own kind is not cut off for the others.
+        low, high = min(np.min(lows[name]), 0.0), max(np.max(highs[name]), 1e-6)
+        before = ranges.get(leader[name], (0.0, 1e-6))
+        ranges[leader[name]] = min(before[0], low), max(before[1], high)
+    return {name: ranges[leader[name]] for name in leader}
+
+
+def scale_and_zero(low, high):
+    """Of 8-bit values that reach from low <= 0 to high; a range without negatives has zero 0."""
+    scale = (high - low) / 255
+    return [float(np.float32(scale)), int(round(-low / scale))]
+
+
+def fit_pairs(weight):
+    """int8 [out, in, kh, kw], neighbouring inputs 2i and 2i + 1 of one sign cut to a sum of at most 128; in place.
+
+    Returns how many pairs were cut.
+    """
+    even, odd = weight[:, 0 : weight.shape[1] // 2 * 2 : 2].int(), weight[:, 1::2].int()
+    over = torch.where((even > 0) == (odd > 0), (even.abs() + odd.abs() - 128).clamp(min=0), 0)
+    # Half from each, so that neither is bent more than it has to be.
+    even = even - even.sign() * ((over + 1) // 2)
+    odd = odd - odd.sign() * (over // 2)
+    weight[:, 0 : weight.shape[1] // 2 * 2 : 2], weight[:, 1::2] = even.to(torch.int8), odd.to(torch.int8)
+    return int((over > 0).sum())
+
+
+def quantise_weight(weight, groups):
+    """float32 [out, ...] -> int8 that keeps to the rules, the float32 scale [out], and how many pairs were cut."""
+    whole, scale = safetensors.quantise(weight)
+    return whole, scale, fit_pairs(whole) if groups == 1 else 0
+
+
+class FakeQuantizedModule(graph.GraphModule):
+    """A network without batch norm that computes in float32 what its quantised form will, up to the rounding of sums.
+
+    Gradients pass the rounding as if it were not there (Jacob et al. 2018), and end where a value is cut off.
+    quantization: name -> [scale, zero], as in the file; it stays as it is.
+    """
+
+    def __init__(self, nodes, quantization):
+        super().__init__([{**node, "norm": False} for node in nodes])
+        self.quantization = quantization
+
+    def _node(self, node, inputs):
+        if node["op"] in ("concat", "upsample", "maxpool"):
+            return graph.run_node(node, inputs)
+        if node["op"] == "conv2d":
+            convolution = self.convolutions[self.key(node)]
+            whole, scale, _ = quantise_weight(convolution.weight.detach(), node["groups"])
+            rounded = whole.float() * scale.view(-1, 1, 1, 1)
+            x = graph.run_node(node, inputs, convolution.weight + (rounded - convolution.weight).detach(),
+                               convolution.bias)
+        else:
+            x = graph.run_node(node, inputs)
+        if node["name"] not in self.quantization:
+            return x
+        scale, zero = self.quantization[node["name"]]
+        return torch.fake_quantize_per_tensor_affine(x.float(), scale, zero, 0, 255)
 
 
 class QuantizedModel:
