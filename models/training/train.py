@@ -149,7 +149,7 @@ class Trainee:
         if self.quantization is not None:
             self.quantization = self.model.quantization = state["quantization"]
 
-    def advance(self, lightness, ab, frozen, rate, precision, rng):
+    def advance(self, lightness, ab, shift, frozen, rate, precision, rng):
         """One optimiser step."""
         sample, grid = None, self.config["grid"]
         if self.config.get("loss_stride", 1) > 1:
@@ -161,7 +161,7 @@ class Trainee:
             target = F.avg_pool2d(ab, grid) if grid > 1 else ab
         with torch.autocast(lightness.device.type, precision, enabled=precision != torch.float32):
             output = self.model(lightness, frozen, sample)
-        terms = self.objective(output, target)
+        terms = self.objective(output, target, shift // grid)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * rate
         self.optimizer.zero_grad()
@@ -244,7 +244,7 @@ def main():
     saved = begin = time.time()
     logs = [open(trainee.folder / "log.jsonl", "a") for trainee in trainees]
     first = schedule.at(start)[1] if start < schedule.steps else 0
-    for step, (rgb, luma) in zip(range(start, end), loader):
+    for step, (rgb, luma, shift) in zip(range(start, end), loader):
         if interrupted:
             break
         rgb, luma = rgb.to(device, non_blocking=True), luma.to(device, non_blocking=True)
@@ -258,7 +258,7 @@ def main():
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                     shared[embedding] = trainee.model.frozen_values(lightness)
             rate = schedule.rate(step, trainee.training["warmup_steps"])
-            trainee.advance(lightness, ab, shared.get(embedding), rate, precision, np.random.default_rng([seed, step, 2]))
+            trainee.advance(lightness, ab, shift, shared.get(embedding), rate, precision, np.random.default_rng([seed, step, 2]))
         if (step + 1) % 20 == 0:
             samples = schedule.at(step)[1] + len(rgb)
             seconds = round((time.time() - begin) / (samples - first), 4)

@@ -29,7 +29,7 @@ sys.path.insert(0, str(TRAINING))
 import export  # noqa: E402
 import run_model  # noqa: E402
 import train  # noqa: E402
-from mleu_training import color, config, data, film, safetensors  # noqa: E402
+from mleu_training import color, config, data, film, losses, safetensors  # noqa: E402
 from mleu_training.quantized import QuantizedModel  # noqa: E402
 
 PREDICT = sys.argv[1]
@@ -272,6 +272,25 @@ def test_batches(place):
     assert all(torch.equal(a, b) for a, b in zip(first, again))
     assert not torch.equal(first[0], other[0])
     assert first[0].shape == (8, 32, 32, 3) and first[1].shape == (8, 32, 32)
+
+
+def test_pairs(place):
+    """The second half of a batch is the first, moved; colours that move with it are consistent, others are not."""
+    photos = data.Photos(place.folder / "cache", 16)
+    settings = config.load(TRAINING / "configs" / "mleu-classification.json")["training"]["sampling"]
+    settings |= {"pairs": {"step": 4, "most": 8}}
+    batches = data.Batches(photos, train.Schedule([{"samples": 64, "crop": 32, "batch": 4}]), settings, 1)
+    objective = losses.Objective({"name": "x", "head": "regression", "losses": {"consistency": 1.0}}, None)
+    moved = 0
+    for i in range(8):
+        rgb, luma, shift = batches[i]
+        ab = color.lab_from_rgb(rgb)[:, 1:] / 110
+        assert float(objective(ab, ab, shift)["consistency"]) < 1e-9
+        assert not torch.equal(luma[0], luma[2]) or not shift.any()
+        if shift.any():
+            moved += 1
+            assert float(objective(ab, ab, -shift)["consistency"]) > 1e-3
+    assert moved > 4
 
 
 def test_rarity(_):

@@ -112,7 +112,12 @@ def add_bars(rgb, rng):
 
 
 class Batches(torch.utils.data.Dataset):
-    """Batch i of a run: uint8 pictures [n, side, side, 3] and the grey, aged luma [n, side, side] that belongs to them.
+    """Batch i of a run: uint8 pictures [n, side, side, 3], the grey, aged luma [n, side, side] that belongs to them, and
+    the shift [2] in pixels, y then x.
+
+    With `pairs` in the sampling, the second half of a batch has the photos of the first again, as the next frame of a film
+    would: moved by the shift, a whole number of its `step` up to its `most`, and aged anew. What is at (y, x) of the first
+    is at (y - shift, x - shift) of the second. Without, the shift is 0 and every photo another.
 
     It depends on the seed and on i alone, so that a run goes on where it stopped, and workers may make batches ahead.
     """
@@ -134,14 +139,25 @@ class Batches(torch.utils.data.Dataset):
         side, sampling = phase["crop"], self.sampling
         rgb = np.empty((phase["batch"], side, side, 3), np.uint8)
         luma = np.empty(rgb.shape[:3], np.float32)
+        pairs = sampling.get("pairs")
+        shift = np.zeros(2, np.int64)
+        if pairs:
+            most = pairs["most"] // pairs["step"]
+            shift = rng.integers(-most, most + 1, 2) * pairs["step"]
+        room, half = np.abs(shift), phase["batch"] // 2
+        y, x = np.maximum(-shift, 0)
+        for k in range(half if pairs else phase["batch"]):
+            crop = random_crop(self._photo(first + k), side + int(room.max()), sampling, rng)
+            rgb[k] = crop[y : y + side, x : x + side]
+            if pairs:
+                rgb[half + k] = crop[y + shift[0] :, x + shift[1] :][:side, :side]
         for k in range(phase["batch"]):
-            rgb[k] = random_crop(self._photo(first + k), side, sampling, rng)
-            if rng.random() < sampling["bars"]:
+            if rng.random() < sampling["bars"] and not pairs:
                 add_bars(rgb[k], rng)
-            if rng.random() < sampling["mirrored"]:
+            if rng.random() < sampling["mirrored"] and not pairs:
                 mirror_edge(rgb[k], rng)
             luma[k] = age(rgb[k], sampling["film"], rng)
-        return torch.from_numpy(rgb), torch.from_numpy(luma)
+        return torch.from_numpy(rgb), torch.from_numpy(luma), torch.from_numpy(shift)
 
 
 def ab_histogram(photos, count, seed):

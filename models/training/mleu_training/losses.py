@@ -21,11 +21,12 @@ class Objective:
     classes     weighted cross-entropy against the soft-encoded target; a pixel weighs as its most probable class
     regression  mean squared error of the regressed a*, b*, in units of the output
     mean        mean squared error of the mean over the class distribution, in units of SPREAD
+    consistency mean squared difference of the colours of two frames of one scene (data.Batches, `pairs`), likewise
     """
 
     def __init__(self, config, histogram):
         self.head, self.factors = config["head"], config["losses"]
-        unknown = set(self.factors) - {"classes", "regression", "mean"}
+        unknown = set(self.factors) - {"classes", "regression", "mean", "consistency"}
         if unknown:
             raise SystemExit(f'{config["name"]}: unknown loss "{min(unknown)}"')
         self.classes = 0
@@ -49,7 +50,17 @@ class Objective:
             self.device_bins, self.device_weights = self.bins.to(device), self.weights.to(device)
         return self
 
-    def __call__(self, output, ab):
+    def _consistency(self, colours, shift):
+        """colours [n, 2, h, w], the second half's frames moved by `shift` (y, x) in their pixels against the first's."""
+        first, second = colours.chunk(2)
+        height, width = first.shape[2:]
+        (y, x), (down, right) = (max(int(s), 0) for s in shift), (max(-int(s), 0) for s in shift)
+        rows, columns = height - y - down, width - x - right
+        first = first[:, :, y : y + rows, x : x + columns]
+        second = second[:, :, down : down + rows, right : right + columns]
+        return F.mse_loss(first / SPREAD, second / SPREAD)
+
+    def __call__(self, output, ab, shift=(0, 0)):
         """output [n, channels, h, w] of the network, the true ab [n, 2, h, w] -> name -> term, factors applied."""
         output, terms = output.float(), {}
         logits, regressed = output[:, : self.classes], output[:, self.classes :]
@@ -60,7 +71,11 @@ class Objective:
             terms["classes"] = (cross_entropy * self.device_weights[index[..., 0]]).mean()
         if "regression" in self.factors:
             terms["regression"] = F.mse_loss(regressed, ab / regression_scale(self.head))
-        if "mean" in self.factors:
+        if self.classes and ("mean" in self.factors or "consistency" in self.factors):
             mean = torch.einsum("nchw,cd->ndhw", torch.softmax(logits, 1), self.device_bins)
+        if "mean" in self.factors:
             terms["mean"] = F.mse_loss(mean / SPREAD, ab / SPREAD)
+        if "consistency" in self.factors:
+            terms["consistency"] = self._consistency(
+                mean if self.classes else regressed * regression_scale(self.head), shift)
         return {name: self.factors[name] * term for name, term in terms.items()}
