@@ -6,8 +6,8 @@
  *           IN.pgm OUT.ppm...  ...
  *
  * Every IN is followed by an OUT for each saturation at the first temperature, then at the second,
- * and so on. With one IN also --lightness FILE (the network's input: float32 L*, after its width
- * and height as two uint32) and --ab FILE (the last prediction: float32 a*, then b*, likewise).
+ * and so on. --lightness FILE: also what the network saw of each IN, one after the other: width and
+ * height as two uint32, then float32 L*. --ab FILE: likewise each last prediction, a*, then b*.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,10 +54,13 @@ static guint8 *read_pgm(const char *path, guint *width, guint *height)
     return pixels;
 }
 
-static gboolean write_floats(const char *path, const float *values, guint planes, guint width,
-                             guint height)
+/* Appends to the file of that option, where it was given. */
+static gboolean append_floats(const char *path, const float *values, guint planes, guint width,
+                              guint height)
 {
-    FILE *file = fopen(path, "wb");
+    if (path == NULL)
+        return TRUE;
+    FILE *file = fopen(path, "ab");
     const guint32 size[2] = {width, height};
     const gsize count = (gsize)planes * width * height;
     gboolean good =
@@ -142,13 +145,11 @@ static gboolean color_one(MleuModel *model, const char *in_path, char **out_path
         g_clear_error(&error);
     }
     guint w, h;
-    if (good && lightness_path != NULL) {
+    if (good) {
         const float *lightness = mleu_colorizer_get_lightness(colorizer, &w, &h);
-        good = write_floats(lightness_path, lightness, 1, w, h);
-    }
-    if (good && ab_path != NULL) {
+        good = append_floats(lightness_path, lightness, 1, w, h);
         const float *ab = mleu_colorizer_get_prediction(colorizer, &w, &h);
-        good = write_floats(ab_path, ab, 2, w, h);
+        good = append_floats(ab_path, ab, 2, w, h) && good;
     }
     mleu_colorizer_free(colorizer);
     g_free(rgb);
@@ -168,11 +169,10 @@ int main(int argc, char **argv)
     const guint n = files != NULL ? g_strv_length(files) : 0;
     const guint group = 1 + temperatures->len * saturations->len;
     if (!parsed || model_path == NULL || n == 0 || n % group != 0 || render_size < 0 ||
-        n_threads < 0 || (n > group && (lightness_path != NULL || ab_path != NULL))) {
+        n_threads < 0) {
         fprintf(stderr, "%s; see --help\n",
                 error != NULL ? error->message
-                              : "needs --model, and IN.pgm with an OUT.ppm for every setting (one "
-                                "IN for --lightness, --ab)");
+                              : "needs --model, and IN.pgm with an OUT.ppm for every setting");
         g_clear_error(&error);
         return 2;
     }
@@ -183,6 +183,11 @@ int main(int argc, char **argv)
         return 1;
     }
     gboolean good = TRUE;
+    const char *const fresh[] = {lightness_path, ab_path};
+    for (guint i = 0; i < G_N_ELEMENTS(fresh); i++) {
+        if (fresh[i] != NULL)
+            remove(fresh[i]);
+    }
     for (guint i = 0; i < n; i += group)
         good = color_one(model, files[i], &files[i + 1]) && good;
     mleu_model_unref(model);
