@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "color/guide.h"
 #include "color/render.h"
 #include "color/scale.h"
 #include "nn/plan.h"
@@ -25,6 +26,7 @@ struct _MleuColorizer {
     float *colours;   /* the same, smoothed */
     gsize values;     /* of each of the two */
     gboolean have_past;
+    MleuGuide guide;
     MleuSceneCut cut;
     gint cancel;
     MleuStats stats;
@@ -99,7 +101,8 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
     c->input_height = round_up(content_height, stride);
     c->pool = mleu_pool_new(config->n_threads, error);
     if (c->pool != NULL)
-        c->plan = mleu_plan_new(model, c->input_width, c->input_height, config->precision, c->pool, error);
+        c->plan = mleu_plan_new(model, c->input_width, c->input_height, config->precision, c->pool,
+                                error);
     if (c->plan == NULL) {
         mleu_colorizer_free(c);
         return NULL;
@@ -120,6 +123,7 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
         .offset_x = (c->input_width - content_width) / 2 / cell_x,
         .offset_y = (c->input_height - content_height) / 2 / cell_y,
     };
+    mleu_guide_init(&c->guide, c->grid_width, c->grid_height);
     c->renderer = mleu_renderer_new(&config->input, &config->output, &grid, c->pool);
     return c;
 }
@@ -132,6 +136,7 @@ void mleu_colorizer_free(MleuColorizer *c)
     mleu_scaler_free(c->scaler);
     mleu_plan_free(c->plan);
     mleu_pool_free(c->pool);
+    mleu_guide_clear(&c->guide);
     g_free(c->predicted);
     g_free(c->colours);
     mleu_model_unref(c->model);
@@ -180,7 +185,9 @@ void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuF
     const gint64 begin = g_get_monotonic_time();
     const double factor = within(params->strength, 0, 1) * within(params->saturation, 0, 4) *
                           mleu_model_get_saturation(c->model);
-    mleu_renderer_run(c->renderer, c->colours, (float)factor, input, output);
+    mleu_guide_set_luma(&c->guide, mleu_plan_get_input(c->plan), c->input_width, c->input_height);
+    mleu_guide_fit(&c->guide, c->colours);
+    mleu_renderer_run(c->renderer, c->colours, &c->guide, (float)factor, input, output);
     c->stats.render_seconds += seconds_since(begin);
 }
 

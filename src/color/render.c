@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One pass over the frame: each task takes some rows of the chroma grid, reads the luma that they
- * serve, copies or converts it, enlarges a*, b* linearly and lets the kernel f32_chroma find Cb,
- * Cr.
+ * serve, copies or converts it, enlarges a*, b* along its edges and lets the kernel f32_chroma find
+ * Cb, Cr. The enlargement is linear, along x for the few rows of the grid before, along y then.
  */
 #include "color/render.h"
+
+#include "color/guide.h"
 
 #include <math.h>
 #include <string.h>
 
 /* Chroma rows that one task makes. */
 #define ROWS 8
+
+/* What is enlarged: a*, b*, and of the guide its luma, then slope, low and high of each. */
+enum { VALUE, LUMA = 2, SLOPE, LOW = 5, HIGH = 7, N_PLANES = 9 };
 
 /* For each column: the grid cell at its left and the share of the next one. */
 typedef struct {
@@ -38,7 +43,8 @@ struct _MleuRenderer {
     float *floats;
     guint16 *samples;
 
-    const float *ab;
+    float *wide;                   /* N_PLANES of grid height rows x chroma width */
+    const float *planes[N_PLANES]; /* of the grid; NULL from LUMA on where there is no guide */
     float factor;
     const MleuFrame *in, *out;
 };
@@ -115,8 +121,9 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
                         grid->scale_y, grid->offset_y, grid->height);
 
     const guint threads = mleu_pool_get_threads(pool);
-    /* y, a, b of a row of chroma samples (R'G'B' take their place), and a row of the grid twice. */
-    r->floats_each = (gsize)3 * r->chroma_width + (gsize)2 * grid->width;
+    /* y, a, b of a row of chroma samples (R'G'B' take their place). */
+    r->floats_each = (gsize)3 * r->chroma_width;
+    r->wide = g_new(float, (gsize)N_PLANES * grid->height * r->chroma_width);
     /* Two rows of luma, one spare, one of output. */
     r->samples_each = (gsize)4 * input->width;
     r->floats = g_new(float, r->floats_each *threads);
@@ -131,6 +138,7 @@ void mleu_renderer_free(MleuRenderer *r)
     g_free(r->luma_table);
     g_free(r->columns);
     g_free(r->rows);
+    g_free(r->wide);
     g_free(r->floats);
     g_free(r->samples);
     g_free(r);
@@ -179,25 +187,42 @@ static void mean_luma(const MleuRenderer *r, const guint16 *upper, const guint16
         y[x] = CLAMP(y[x], 0.0f, 1.0f);
 }
 
-/* a* and b* of one row of chroma samples. */
-static void enlarge(const MleuRenderer *r, guint y, float *line_a, float *line_b, float *a,
-                    float *b)
+/* Row @y of plane @index, enlarged along x. */
+static float *wide_row(const MleuRenderer *r, guint index, guint y)
 {
-    const guint width = r->grid.width;
+    return r->wide + ((gsize)index * r->grid.height + y) * r->chroma_width;
+}
+
+/* Enlarges one row of the grid along x, in every plane. */
+static void widen(gpointer data, guint y, guint count G_GNUC_UNUSED)
+{
+    const MleuRenderer *r = data;
+    for (guint index = 0; index < N_PLANES && r->planes[index] != NULL; index++) {
+        const float *row = r->planes[index] + (gsize)y * r->grid.width;
+        float *out = wide_row(r, index, y);
+        for (guint x = 0; x < r->chroma_width; x++) {
+            const Tap *tap = &r->columns[x];
+            out[x] = row[tap->cell] + tap->share * (row[tap->next] - row[tap->cell]);
+        }
+    }
+}
+
+/* a* (@channel 0) or b* (1) of one row of chroma samples of luma @luma. */
+static void enlarge(const MleuRenderer *r, guint y, guint channel, const float *luma, float *out)
+{
     const Tap *row = &r->rows[y];
-    const gsize plane = (gsize)width * r->grid.height;
-    const float *upper = r->ab + (gsize)row->cell * width,
-                *lower = r->ab + (gsize)row->next * width;
-    for (guint x = 0; x < width; x++) {
-        line_a[x] = r->factor * (upper[x] + row->share * (lower[x] - upper[x]));
-        line_b[x] =
-            r->factor * (upper[plane + x] + row->share * (lower[plane + x] - upper[plane + x]));
+    MleuEnlarge job = {.share = row->share, .factor = r->factor};
+    for (guint k = 0; k < 2; k++) {
+        const guint at = k == 0 ? row->cell : row->next;
+        job.value[k] = wide_row(r, VALUE + channel, at);
+        if (r->planes[LUMA] == NULL)
+            continue;
+        job.luma[k] = wide_row(r, LUMA, at);
+        job.slope[k] = wide_row(r, SLOPE + channel, at);
+        job.low[k] = wide_row(r, LOW + channel, at);
+        job.high[k] = wide_row(r, HIGH + channel, at);
     }
-    for (guint x = 0; x < r->chroma_width; x++) {
-        const Tap *tap = &r->columns[x];
-        a[x] = line_a[tap->cell] + tap->share * (line_a[tap->next] - line_a[tap->cell]);
-        b[x] = line_b[tap->cell] + tap->share * (line_b[tap->next] - line_b[tap->cell]);
-    }
+    r->kernels->f32_enlarge(out, luma, r->chroma_width, &job);
 }
 
 static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y,
@@ -253,7 +278,6 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
     const guint worker = mleu_pool_current_worker();
     float *y = r->floats + worker * r->floats_each, *a = y + r->chroma_width,
           *b = a + r->chroma_width;
-    float *line_a = b + r->chroma_width, *line_b = line_a + r->grid.width;
     guint16 *upper = r->samples + worker * r->samples_each, *lower = upper + r->input.width;
     guint16 *spare = lower + r->input.width, *codes = spare + r->input.width;
     const guint end = MIN((index + 1) * ROWS, r->chroma_height), shift = r->output.chroma_shift_y;
@@ -270,7 +294,8 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
                 write_luma(r, second, lower, codes);
         }
         mean_luma(r, upper, other, y);
-        enlarge(r, row, line_a, line_b, a, b);
+        enlarge(r, row, 0, y, a);
+        enlarge(r, row, 1, y, b);
         r->kernels->f32_chroma(a, b, y, a, b, r->chroma_width, &r->matrix);
         if (r->output.layout == MLEU_LAYOUT_YUV) {
             write_chroma(r, &r->out->plane[1], row, a, codes);
@@ -281,13 +306,24 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
     }
 }
 
-void mleu_renderer_run(MleuRenderer *renderer, const float *ab, float factor,
-                       const MleuFrame *input, const MleuFrame *output)
+void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const MleuGuide *guide,
+                       float factor, const MleuFrame *input, const MleuFrame *output)
 {
-    renderer->ab = ab;
+    memset(renderer->planes, 0, sizeof renderer->planes);
+    for (guint c = 0; c < 2; c++) {
+        renderer->planes[VALUE + c] = ab + (gsize)c * renderer->grid.width * renderer->grid.height;
+        if (guide != NULL) {
+            renderer->planes[SLOPE + c] = guide->slope[c];
+            renderer->planes[LOW + c] = guide->low[c];
+            renderer->planes[HIGH + c] = guide->high[c];
+        }
+    }
+    if (guide != NULL)
+        renderer->planes[LUMA] = guide->luma;
     renderer->factor = factor;
     renderer->in = input;
     renderer->out = output;
+    mleu_pool_run(renderer->pool, widen, renderer, renderer->grid.height);
     mleu_pool_run(renderer->pool, render_rows, renderer,
                   (renderer->chroma_height + ROWS - 1) / ROWS);
 }

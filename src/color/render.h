@@ -29,12 +29,15 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
                                 const MleuGrid *grid, MleuPool *pool);
 void mleu_renderer_free(MleuRenderer *renderer);
 
+struct _MleuGuide;
+
 /**
  * mleu_renderer_run:
  * @ab: grid height x width a*, then b*.
+ * @guide: (nullable): fitted to @ab; %NULL enlarges @ab linearly, whatever the luma.
  * @factor: on a*, b*.
  */
-void mleu_renderer_run(MleuRenderer *renderer, const float *ab, float factor,
-                       const MleuFrame *input, const MleuFrame *output);
+void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const struct _MleuGuide *guide,
+                       float factor, const MleuFrame *input, const MleuFrame *output);
 
 G_END_DECLS

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
  * same bytes on every tier. Float pictures are planar, rows without gaps; quantised ones have a
- * pixel's channels side by side. No kernel allocates, locks or keeps state: all are thread-safe on disjoint outputs.
+ * pixel's channels side by side. No kernel allocates, locks or keeps state: all are thread-safe on
+ * disjoint outputs.
  */
 
 /**
@@ -65,6 +66,18 @@ typedef struct {
     gint32 zero_a, zero_b, zero, low, high;
 } MleuQ8Add;
 
+/**
+ * MleuEnlarge: a row between two rows of the small grid that were enlarged along x already.
+ * @share: of the lower one.
+ * @factor: on the result.
+ * @value: upper and lower row; likewise the others, which are %NULL where luma does not guide:
+ * luma and slope: @value + @slope x (luma of the pixel - @luma), cut off to @low .. @high.
+ */
+typedef struct {
+    float share, factor;
+    const float *value[2], *luma[2], *slope[2], *low[2], *high[2];
+} MleuEnlarge;
+
 #define MLEU_KERNEL_LIST(X)                                                                        \
     /* C[m x n] = A[m x k] B[k x n], rows of A, B, C lda, ldb, ldc apart. */                       \
     X(void, f32_gemm,                                                                              \
@@ -75,18 +88,17 @@ typedef struct {
        to 4 x depth channels. Of weights c and c + 1, c even, those of one sign add up to at most  \
        128, so that a sum of two products fits into 16 bits. */                                    \
     X(void, q8_dot,                                                                                \
-      (gint32 *sums, const guint8 *const *in, guint pixels, guint taps, guint depth,               \
+      (gint32 * sums, const guint8 *const *in, guint pixels, guint taps, guint depth,              \
        const gint8 *weight))                                                                       \
     /* out[o] from sums[o], n outputs. */                                                          \
-    X(void, q8_requantize,                                                                         \
-      (guint8 *out, const gint32 *sums, gsize n, const MleuRequantize *to))                        \
+    X(void, q8_requantize, (guint8 * out, const gint32 *sums, gsize n, const MleuRequantize *to))  \
     /* One pixel of a depthwise convolution: out[c] from the sum over taps of in[t][c]             \
        weight[t][c]; weight rows are padded to MLEU_Q8_CHANNELS. */                                \
     X(void, q8_dwconv,                                                                             \
-      (guint8 *out, const guint8 *const *in, guint taps, gsize channels, const gint8 *weight,      \
+      (guint8 * out, const guint8 *const *in, guint taps, gsize channels, const gint8 *weight,     \
        const MleuRequantize *to))                                                                  \
     X(void, q8_add,                                                                                \
-      (guint8 *out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job))              \
+      (guint8 * out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job))             \
     X(void, f32_dwconv, (const MleuDwconv *job))                                                   \
     /* x = activation(x + bias), n values in place. */                                             \
     X(void, f32_bias_activation, (float *x, gsize n, float bias, MleuActivation activation))       \
@@ -101,6 +113,8 @@ typedef struct {
     X(void, f32_annealed_mean,                                                                     \
       (float *a, float *b, gsize n, const float *logits, gsize step, guint classes,                \
        const float *bins, float temperature))                                                      \
+    /* n values of a* or b* between two rows of the small grid; y: luma of the pixels. */          \
+    X(void, f32_enlarge, (float *out, const float *y, gsize n, const MleuEnlarge *job))            \
     /* Cb, Cr (-0.5 .. 0.5) of n pixels of luma y (0 .. 1) and colour a*, b*: of the colour that   \
        has this a*, b* and this luma, its chroma lowered until R'G'B' lies in 0 .. 1 with the      \
        luma as it is. cb, cr may be a, b. */                                                       \

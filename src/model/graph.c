@@ -532,9 +532,11 @@ MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError 
     const char *format = mleu_safetensors_metadata(file, "mleu.format");
     const char *text = mleu_safetensors_metadata(file, "mleu.graph");
     if (format == NULL || text == NULL) {
-        g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
-                    "%s: no mleu.%s in the metadata: not an MLEU model", path,
-                    format == NULL ? "format" : "graph");
+        g_set_error(
+            error, MLEU_ERROR, MLEU_ERROR_FORMAT,
+            "%s: no mleu.%s in the metadata: not an MLEU model, or the weights that several "
+            "share: choose one of those",
+            path, format == NULL ? "format" : "graph");
         return NULL;
     }
     if (strcmp(format, "1") != 0) {

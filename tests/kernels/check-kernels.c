@@ -276,6 +276,46 @@ static void check_chroma(const MleuKernels *kernels)
     }
 }
 
+static void check_enlarge(const MleuKernels *kernels)
+{
+    for (gsize n = 1; n < 60; n += n < 20 ? 1 : 9) {
+        for (guint guided = 0; guided < 2; guided++) {
+            float *y = random_floats(n), *rows[10], *out = guarded_new(n);
+            MleuEnlarge job = {.share = fabsf(next_random()), .factor = 1.3f};
+            const float **const parts[] = {job.value, job.luma, job.slope, job.low, job.high};
+            for (guint i = 0; i < 10; i++) {
+                rows[i] = random_floats(n);
+                if (i < 2 || guided == 1)
+                    parts[i / 2][i % 2] = rows[i];
+            }
+            /* Low is below high. */
+            for (gsize i = 0; i < n; i++) {
+                for (guint k = 0; k < 2; k++)
+                    rows[6 + k][i] = rows[k][i] - fabsf(rows[6 + k][i]);
+                for (guint k = 0; k < 2; k++)
+                    rows[8 + k][i] = rows[k][i] + fabsf(rows[8 + k][i]);
+            }
+            kernels->f32_enlarge(out, y, n, &job);
+            for (gsize i = 0; i < n; i++) {
+                double between[5];
+                for (guint k = 0; k < 5; k++)
+                    between[k] =
+                        (double)rows[2 * k][i] +
+                        (double)job.share * ((double)rows[2 * k + 1][i] - (double)rows[2 * k][i]);
+                double expected = between[0];
+                if (guided == 1)
+                    expected = CLAMP(expected + between[2] * ((double)y[i] - between[1]),
+                                     between[3], between[4]);
+                check_close(out[i], (double)job.factor * expected, 3e-6);
+            }
+            for (guint i = 0; i < 10; i++)
+                g_free(rows[i]);
+            g_free(y);
+            guarded_free(out, n);
+        }
+    }
+}
+
 /* A byte, and a weight whose pairs of one sign add up to at most 128. */
 static guint8 next_byte(void)
 {
@@ -445,6 +485,7 @@ int main(int argc, char **argv)
         {"q8-dot", check_q8_dot, MLEU_TIER_C},
         {"q8-requantize", check_q8_requantize, MLEU_TIER_C},
         {"q8-dwconv", check_q8_dwconv, MLEU_TIER_C},
+        {"enlarge", check_enlarge, MLEU_TIER_C},
         {"q8-add", check_q8_add, MLEU_TIER_C},
     };
     static Case cases[MLEU_N_TIERS][G_N_ELEMENTS(checks)];

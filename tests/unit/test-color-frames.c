@@ -42,7 +42,7 @@ static void render(const TestFrame *in, const TestFrame *out, guint n_threads)
     MleuPool *pool = mleu_pool_new(n_threads, &error);
     g_assert_no_error(error);
     MleuRenderer *renderer = mleu_renderer_new(&in->format, &out->format, &grid, pool);
-    mleu_renderer_run(renderer, ab, 1, &in->frame, &out->frame);
+    mleu_renderer_run(renderer, ab, NULL, 1, &in->frame, &out->frame);
     mleu_renderer_free(renderer);
     mleu_pool_free(pool);
 }

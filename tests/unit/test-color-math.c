@@ -36,7 +36,7 @@ static void render_once(const TestFrame *in, const TestFrame *out, const float *
     const MleuGrid grid = {
         .width = in->format.width, .height = in->format.height, .scale_x = 1, .scale_y = 1};
     MleuRenderer *renderer = mleu_renderer_new(&in->format, &out->format, &grid, pool);
-    mleu_renderer_run(renderer, ab, factor, &in->frame, &out->frame);
+    mleu_renderer_run(renderer, ab, NULL, factor, &in->frame, &out->frame);
     mleu_renderer_free(renderer);
     mleu_pool_free(pool);
     testframe_check_gaps(out);

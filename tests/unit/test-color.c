@@ -98,7 +98,7 @@ static void render_constant(const Picture *in, const Picture *out, float a, floa
                            .scale_y = 1.0 / in->format.height};
     MleuPool *pool = mleu_pool_new(2, NULL);
     MleuRenderer *renderer = mleu_renderer_new(&in->format, &out->format, &grid, pool);
-    mleu_renderer_run(renderer, ab, 1, &in->frame, &out->frame);
+    mleu_renderer_run(renderer, ab, NULL, 1, &in->frame, &out->frame);
     mleu_renderer_free(renderer);
     mleu_pool_free(pool);
 }
@@ -250,7 +250,7 @@ static void test_alignment(void)
                 set(&in, 0, i % size, i / size, 128);
             MleuPool *pool = mleu_pool_new(1, NULL);
             MleuRenderer *renderer = mleu_renderer_new(&format, &format, &grid, pool);
-            mleu_renderer_run(renderer, ab, 1, &in.frame, &out.frame);
+            mleu_renderer_run(renderer, ab, NULL, 1, &in.frame, &out.frame);
             /* Where Cr passes its neutral value, between two chroma samples. */
             const guint width = mleu_format_chroma_width(&format);
             guint x = 1;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "color/render.h"
+
+G_BEGIN_DECLS
+
+/**
+ * MleuGuide: what ties the colours of the small grid to the frame's luma, so that they end at its
+ * edges: for every cell the mean luma, and for a* and b* their slope over luma around it and the
+ * range of their values around it.
+ *
+ * Thread-safety: one thread at a time.
+ */
+typedef struct _MleuGuide {
+    guint width, height;
+    float *luma;     /* height x width, 0..1 */
+    float *slope[2]; /* of a*, of b*: per unit of luma */
+    float *low[2], *high[2];
+    float *memory;
+} MleuGuide;
+
+void mleu_guide_init(MleuGuide *guide, guint width, guint height);
+void mleu_guide_clear(MleuGuide *guide);
+
+/**
+ * mleu_guide_set_luma: the mean luma of every cell.
+ * @lightness: L*, in_height x in_width, whole multiples of the grid's sides.
+ */
+void mleu_guide_set_luma(MleuGuide *guide, const float *lightness, guint in_width, guint in_height);
+
+/**
+ * mleu_guide_fit: slopes and ranges of @ab (height x width a*, then b*), from the 3 x 3 cells
+ * around each: slope = cov(luma, ab) / (var(luma) + epsilon), as in the guided filter (He, Sun,
+ * Tang 2013, equation 5; fast form: He and Sun 2015).
+ */
+void mleu_guide_fit(MleuGuide *guide, const float *ab);
+
+G_END_DECLS
