@@ -133,6 +133,47 @@ static void test_shipped_threads(void)
     g_free(path);
 }
 
+/* Every shipped network loads, says what it is, and colours. */
+static void test_shipped_models(void)
+{
+    static const char *const names[] = {"mleu-mobilenet", "mleu-classification", "mleu-regression"};
+    enum { SIDE = 64 };
+    for (guint n = 0; n < G_N_ELEMENTS(names); n++) {
+        GError *error = NULL;
+        char *file = g_strconcat(names[n], ".safetensors", NULL);
+        char *path = g_test_build_filename(G_TEST_DIST, "..", "models", file, NULL);
+        MleuModel *model = mleu_model_load(path, &error);
+        g_assert_no_error(error);
+        g_assert_cmpstr(mleu_model_get_name(model), ==, names[n]);
+        g_assert_cmpstr(mleu_model_get_description(model), !=, "");
+        g_assert_nonnull(strstr(mleu_model_get_license(model), "LGPL"));
+
+        MleuPool *pool = mleu_pool_new(2, NULL);
+        MleuPlan *plan = mleu_plan_new(model, SIDE, SIDE, MLEU_PRECISION_AUTO, pool, &error);
+        g_assert_no_error(error);
+        guint w, h;
+        mleu_plan_get_grid(plan, &w, &h);
+        float *ab = g_new(float, 2 * w * h);
+        for (guint i = 0; i < SIDE * SIDE; i++)
+            mleu_plan_get_input(plan)[i] = (float)(i % SIDE + i / SIDE) * 100 / (2 * SIDE);
+        g_assert_true(mleu_plan_run(plan, mleu_model_get_temperature(model), NULL, ab, &error));
+        float low = ab[0], high = ab[0];
+        for (guint i = 0; i < 2 * w * h; i++) {
+            low = MIN(low, ab[i]);
+            high = MAX(high, ab[i]);
+        }
+        g_assert_cmpfloat(low, >, -110);
+        g_assert_cmpfloat(high, <, 110);
+        g_assert_cmpfloat(high - low, >, 0.5);
+        g_free(ab);
+        mleu_plan_free(plan);
+        mleu_pool_free(pool);
+        mleu_model_unref(model);
+        g_free(path);
+        g_free(file);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -142,6 +183,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/golden/networks/shapes", "shapes", test_network);
     g_test_add_data_func("/golden/networks/combined", "combined", test_network);
     g_test_add_data_func("/golden/networks/quantized", "quantized", test_network);
-    g_test_add_func("/golden/shipped-threads", test_shipped_threads);
+    g_test_add_func("/golden/shipped/threads", test_shipped_threads);
+    g_test_add_func("/golden/shipped/models", test_shipped_models);
     return g_test_run();
 }
