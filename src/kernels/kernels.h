@@ -45,8 +45,8 @@ typedef struct {
 /** Output channels of one tile of q8_dot, and its most pixels. */
 #define MLEU_Q8_OUTPUTS 16
 #define MLEU_Q8_PIXELS 6
-/** Channels that the quantised kernels take at a time where they read rows of pixels: what is read
- * beyond the last channel does not count, but has to be readable memory. */
+/** Channels of which q8_dwconv takes that many at a time: its weights, bias and scale are padded to
+ * a multiple. */
 #define MLEU_Q8_CHANNELS 16
 
 /**
@@ -85,10 +85,10 @@ typedef struct {
        gsize ldc))                                                                                 \
     /* sums[p][o] = sum over taps t and channels c of in[t][p][c] weight[t][c / 4][o][c % 4], for  \
        p < pixels (1 .. MLEU_Q8_PIXELS) and MLEU_Q8_OUTPUTS outputs. in: taps x pixels pointers    \
-       to 4 x depth channels. Of weights c and c + 1, c even, those of one sign add up to at most  \
+       to `channels` bytes. Of weights c and c + 1, c even, those of one sign add up to at most    \
        128, so that a sum of two products fits into 16 bits. */                                    \
     X(void, q8_dot,                                                                                \
-      (gint32 * sums, const guint8 *const *in, guint pixels, guint taps, guint depth,              \
+      (gint32 * sums, const guint8 *const *in, guint pixels, guint taps, guint channels,           \
        const gint8 *weight))                                                                       \
     /* out[o] from sums[o], n outputs. */                                                          \
     X(void, q8_requantize, (guint8 * out, const gint32 *sums, gsize n, const MleuRequantize *to))  \

@@ -329,17 +329,17 @@ static gint8 next_weight(void)
 
 static void check_q8_dot(const MleuKernels *kernels)
 {
-    for (guint round = 0; round < 200; round++) {
+    for (guint round = 0; round < 300; round++) {
         const guint pixels = 1 + round % MLEU_Q8_PIXELS, taps = 1 + round / 6 % 9,
-                    depth = 1 + round / 11 % 40;
-        const gsize row = 4 * (gsize)depth;
-        guint8 *bytes = g_new(guint8, taps * pixels * row);
-        gint8 *weight = g_new(gint8, taps * row * MLEU_Q8_OUTPUTS);
+                    channels = 1 + round / 11 % 40 + round % 3 * 40;
+        const gsize row = (channels + 3) / 4 * 4;
+        guint8 *bytes = g_new(guint8, (gsize)taps * pixels * channels);
+        gint8 *weight = g_new0(gint8, taps * row * MLEU_Q8_OUTPUTS);
         const guint8 *in[9 * MLEU_Q8_PIXELS];
         gint32 sums[MLEU_Q8_PIXELS * MLEU_Q8_OUTPUTS];
         /* The largest sums that there are, now and then. */
         const gboolean extreme = round % 10 == 9;
-        for (gsize i = 0; i < taps * pixels * row; i++)
+        for (gsize i = 0; i < (gsize)taps * pixels * channels; i++)
             bytes[i] = extreme ? 255 : next_byte();
         for (gsize i = 0; i < taps * row * MLEU_Q8_OUTPUTS; i++)
             weight[i] = extreme ? (round % 20 == 9 ? -64 : 64) : next_weight();
@@ -351,16 +351,15 @@ static void check_q8_dot(const MleuKernels *kernels)
             weight[3] = 0;
         }
         for (guint i = 0; i < taps * pixels; i++)
-            in[i] = bytes + i * row;
-        kernels->q8_dot(sums, in, pixels, taps, depth, weight);
+            in[i] = bytes + (gsize)i * channels;
+        kernels->q8_dot(sums, in, pixels, taps, channels, weight);
         for (guint p = 0; p < pixels; p++) {
             for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
                 gint32 sum = 0;
                 for (guint t = 0; t < taps; t++) {
-                    for (guint c = 0; c < row; c++)
-                        sum +=
-                            in[t * pixels + p][c] *
-                            weight[(((gsize)t * depth + c / 4) * MLEU_Q8_OUTPUTS + o) * 4 + c % 4];
+                    for (guint c = 0; c < channels; c++)
+                        sum += in[t * pixels + p][c] *
+                               weight[(t * row / 4 + c / 4) * 4 * MLEU_Q8_OUTPUTS + o * 4 + c % 4];
                 }
                 g_assert_cmpint(sums[p * MLEU_Q8_OUTPUTS + o], ==, sum);
             }

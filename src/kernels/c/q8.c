@@ -4,7 +4,7 @@
 
 #include "kernels/tiers.h"
 
-void mleu_q8_dot__c(gint32 *sums, const guint8 *const *in, guint pixels, guint taps, guint depth,
+void mleu_q8_dot__c(gint32 *sums, const guint8 *const *in, guint pixels, guint taps, guint channels,
                     const gint8 *weight)
 {
     for (guint p = 0; p < pixels; p++) {
@@ -12,13 +12,14 @@ void mleu_q8_dot__c(gint32 *sums, const guint8 *const *in, guint pixels, guint t
             sums[p * MLEU_Q8_OUTPUTS + o] = 0;
     }
     for (guint t = 0; t < taps; t++) {
-        for (guint d = 0; d < depth; d++, weight += 4 * MLEU_Q8_OUTPUTS) {
+        for (guint c = 0; c < channels; c += 4, weight += 4 * MLEU_Q8_OUTPUTS) {
+            const guint count = MIN(4, channels - c);
             for (guint p = 0; p < pixels; p++) {
-                const guint8 *x = in[t * pixels + p] + 4 * d;
+                const guint8 *x = in[t * pixels + p] + c;
                 gint32 *sum = sums + p * MLEU_Q8_OUTPUTS;
                 for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
-                    const gint8 *w = weight + 4 * o;
-                    sum[o] += x[0] * w[0] + x[1] * w[1] + x[2] * w[2] + x[3] * w[3];
+                    for (guint k = 0; k < count; k++)
+                        sum[o] += x[k] * weight[4 * o + k];
                 }
             }
         }

@@ -12,12 +12,25 @@ static inline gint32 load_four(const guint8 *bytes)
     return four;
 }
 
+/* The last one to three channels of a pixel, without the bytes beyond: another thread may be
+ * writing them. */
+static inline gint32 load_rest(const guint8 *bytes, guint count)
+{
+    gint32 rest = bytes[0];
+    if (count > 1)
+        rest |= bytes[1] << 8;
+    if (count > 2)
+        rest |= bytes[2] << 16;
+    return rest;
+}
+
 /* `pixels` is a constant wherever this is called, so that the sums stay in registers. */
 static inline __attribute__((always_inline)) void dot_tile(gint32 *sums, const guint8 *const *in,
-                                                           guint pixels, guint taps, guint depth,
+                                                           guint pixels, guint taps, guint channels,
                                                            const gint8 *weight)
 {
     const __m256i ones = _mm256_set1_epi16(1);
+    const guint depth = channels / 4, rest = channels % 4;
     __m256i low[MLEU_Q8_PIXELS], high[MLEU_Q8_PIXELS];
     for (guint p = 0; p < pixels; p++)
         low[p] = high[p] = _mm256_setzero_si256();
@@ -33,6 +46,18 @@ static inline __attribute__((always_inline)) void dot_tile(gint32 *sums, const g
                     high[p], _mm256_madd_epi16(_mm256_maddubs_epi16(x, second), ones));
             }
         }
+        if (rest == 0)
+            continue;
+        const __m256i first = _mm256_loadu_si256((const __m256i_u *)weight);
+        const __m256i second = _mm256_loadu_si256((const __m256i_u *)(weight + 32));
+        for (guint p = 0; p < pixels; p++) {
+            const __m256i x = _mm256_set1_epi32(load_rest(in[p] + 4 * depth, rest));
+            low[p] =
+                _mm256_add_epi32(low[p], _mm256_madd_epi16(_mm256_maddubs_epi16(x, first), ones));
+            high[p] =
+                _mm256_add_epi32(high[p], _mm256_madd_epi16(_mm256_maddubs_epi16(x, second), ones));
+        }
+        weight += 4 * MLEU_Q8_OUTPUTS;
     }
     for (guint p = 0; p < pixels; p++) {
         _mm256_storeu_si256((__m256i_u *)(sums + p * MLEU_Q8_OUTPUTS), low[p]);
@@ -40,27 +65,27 @@ static inline __attribute__((always_inline)) void dot_tile(gint32 *sums, const g
     }
 }
 
-void mleu_q8_dot__avx2(gint32 *sums, const guint8 *const *in, guint pixels, guint taps, guint depth,
-                       const gint8 *weight)
+void mleu_q8_dot__avx2(gint32 *sums, const guint8 *const *in, guint pixels, guint taps,
+                       guint channels, const gint8 *weight)
 {
     switch (pixels) {
     case 1:
-        dot_tile(sums, in, 1, taps, depth, weight);
+        dot_tile(sums, in, 1, taps, channels, weight);
         break;
     case 2:
-        dot_tile(sums, in, 2, taps, depth, weight);
+        dot_tile(sums, in, 2, taps, channels, weight);
         break;
     case 3:
-        dot_tile(sums, in, 3, taps, depth, weight);
+        dot_tile(sums, in, 3, taps, channels, weight);
         break;
     case 4:
-        dot_tile(sums, in, 4, taps, depth, weight);
+        dot_tile(sums, in, 4, taps, channels, weight);
         break;
     case 5:
-        dot_tile(sums, in, 5, taps, depth, weight);
+        dot_tile(sums, in, 5, taps, channels, weight);
         break;
     default:
-        dot_tile(sums, in, 6, taps, depth, weight);
+        dot_tile(sums, in, 6, taps, channels, weight);
         break;
     }
 }
@@ -76,17 +101,6 @@ static inline __m128i pack_sixteen(__m256i first, __m256i second)
 {
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(first, second), 0xd8);
     return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-}
-
-static inline void store_bytes(guint8 *out, __m128i bytes, gsize n)
-{
-    if (n >= 16) {
-        _mm_storeu_si128((__m128i_u *)out, bytes);
-    } else {
-        guint8 spare[16];
-        _mm_storeu_si128((__m128i_u *)spare, bytes);
-        memcpy(out, spare, n);
-    }
 }
 
 /* Sixteen sums with their bias added, requantised. */
@@ -145,7 +159,8 @@ void mleu_q8_dwconv__avx2(guint8 *out, const guint8 *const *in, guint taps, gsiz
                           const gint8 *weight, const MleuRequantize *to)
 {
     const gsize row = (channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
-    for (gsize c = 0; c < channels; c += MLEU_Q8_CHANNELS) {
+    gsize c = 0;
+    for (; c + MLEU_Q8_CHANNELS <= channels; c += MLEU_Q8_CHANNELS) {
         __m256i even = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
         const gint8 *w = weight + c;
         guint t = 0;
@@ -155,14 +170,22 @@ void mleu_q8_dwconv__avx2(guint8 *out, const guint8 *const *in, guint taps, gsiz
         if (t < taps)
             add_two_taps(&even, &odd, load_pixels(in[t] + c), _mm256_setzero_si256(),
                          load_weights(w), _mm256_setzero_si256());
-        /* Bias and scale are padded as the weights are. */
         const __m256i first =
             _mm256_add_epi32(_mm256_permute2x128_si256(even, odd, 0x20),
                              _mm256_loadu_si256((const __m256i_u *)(to->bias + c)));
         const __m256i second =
             _mm256_add_epi32(_mm256_permute2x128_si256(even, odd, 0x31),
                              _mm256_loadu_si256((const __m256i_u *)(to->bias + c + 8)));
-        store_bytes(out + c, requantize_sixteen(first, second, to->scale + c, to), channels - c);
+        _mm_storeu_si128((__m128i_u *)(out + c),
+                         requantize_sixteen(first, second, to->scale + c, to));
+    }
+    /* What is left, without the bytes beyond: another thread may be writing them. */
+    for (; c < channels; c++) {
+        gint32 sum = 0;
+        for (guint t = 0; t < taps; t++)
+            sum += in[t][c] * weight[t * row + c];
+        const MleuRequantize one = {to->bias + c, to->scale + c, to->zero, to->low, to->high};
+        mleu_q8_requantize__c(out + c, &sum, 1, &one);
     }
 }
 

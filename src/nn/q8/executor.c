@@ -153,7 +153,7 @@ static void conv_dense(const Step *step, guint first, guint last)
         for (guint p = first; p < last; p += MLEU_Q8_PIXELS) {
             const guint count = MIN(MLEU_Q8_PIXELS, last - p);
             gint32 sums[MLEU_Q8_PIXELS * MLEU_Q8_OUTPUTS];
-            kernels->q8_dot(sums, tile, count, layer->taps, layer->depth,
+            kernels->q8_dot(sums, tile, count, layer->taps, layer->channels,
                             layer->weight + b * block);
             for (guint i = 0; i < count; i++)
                 kernels->q8_requantize(pixel_at(&step->out, p + i) + channel,
@@ -260,7 +260,7 @@ static void head(const Step *step, guint first, guint last)
         gather(step, p, count, pointers);
         for (guint b = 0; b < layer->blocks; b++) {
             gint32 sums[MLEU_Q8_PIXELS * MLEU_Q8_OUTPUTS];
-            state->kernels->q8_dot(sums, pointers, count, layer->taps, layer->depth,
+            state->kernels->q8_dot(sums, pointers, count, layer->taps, layer->channels,
                                    layer->weight + b * block);
             for (guint i = 0; i < count; i++) {
                 for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
@@ -361,9 +361,8 @@ static gboolean place(State *state, const MleuShape *shapes, const MleuQ8Layer *
         slices[i] = shapes[i].channels;
     }
     const gsize bytes = mleu_arena_place(graph, sizes, slices, places);
-    /* Kernels read a few channels beyond the last pixel. */
     if (bytes <= MLEU_ARENA_MAX)
-        state->memory = mleu_arena_allocate(bytes + 2 * MLEU_Q8_CHANNELS, 1);
+        state->memory = mleu_arena_allocate(bytes, 1);
     for (guint i = 0; i < graph->n_nodes; i++) {
         Value *value = &state->values[i];
         *value = (Value){.channels = shapes[i].channels, .h = shapes[i].h, .w = shapes[i].w};

@@ -80,6 +80,7 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
     const MleuNode *in = &graph->nodes[node->inputs[0]];
     const guint in_channels = in->channels;
     layer->taps = node->kernel_h * node->kernel_w;
+    layer->channels = in_channels;
     layer->depthwise = node->groups > 1;
     if (node->weight_q8 == NULL)
         return refuse(path, node, MLEU_ERROR_FORMAT, error,
@@ -114,7 +115,7 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
         layer->bias[o] = (gint32)bias - (gint32)(in->out_zero * sum);
         layer->scale[o] = (float)(last ? unit * MLEU_Q8_LOGIT : unit / (double)node->out_scale);
     }
-    layer->padding = g_malloc0(round_up(in_channels, MLEU_Q8_CHANNELS) + MLEU_Q8_CHANNELS);
+    layer->padding = g_malloc(in_channels);
     memset(layer->padding, in->out_zero, in_channels);
     layer->to.bias = layer->bias;
     layer->to.scale = layer->scale;

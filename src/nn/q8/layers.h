@@ -11,7 +11,7 @@ G_BEGIN_DECLS
  * q8_dwconv.
  * @bias: by channel, padded to MLEU_Q8_OUTPUTS; likewise @scale. The share of the input's zero is
  * in the bias.
- * @padding: a pixel of the input's zero, padded to MLEU_Q8_CHANNELS.
+ * @padding: a pixel of the input's zero.
  * @to: for q8_requantize; of the last node only bias and scale, the scale being that of a logit.
  * @add: of an addition.
  */
@@ -21,7 +21,7 @@ typedef struct {
     float *scale;
     guint8 *padding;
     gboolean depthwise;
-    guint taps, depth, blocks;
+    guint taps, channels, depth, blocks; /* of the input; depth: groups of four */
     MleuRequantize to;
     MleuQ8Add add;
 } MleuQ8Layer;
