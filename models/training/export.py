@@ -6,9 +6,9 @@
 
 The run is the folder that train.py was given. Batch norm is folded. Convolution weights are stored as the
 configuration's `storage` says for the embedding and for the rest: "int8" (a scale for each output channel; the last layer
-and transposed convolutions bfloat16 all the same) or "bf16"; biases and colour classes are float32. With --shared, frozen layers go to a file of their own, which
-several models may name. A network that was trained quantised (`quantized_from`) is stored as int8 whole, with the scales
-of its activations.
+and transposed convolutions bfloat16 all the same) or "bf16"; biases and colour classes are float32. With --shared, frozen
+layers go to a file of their own, which several models may name. A network that was trained quantised (`quantized`)
+is stored as int8 whole, with the scales of its activations.
 
 The rarity weights of training make rare colours more probable than they are; `rarity_undone` of them is taken back
 here, in the last bias: 0 keeps them, 1 gives the probabilities that training without weights would.
@@ -22,16 +22,17 @@ import pathlib
 import torch
 from mleu_training import config, graph, losses, network, quantized, safetensors
 
+
 def stored(node, weight, storage, is_quantized):
     """Suffix -> tensor of a convolution's weight as the file stores it."""
+    part = "embedding" if node["name"].startswith("embed.") else "rest"
     if is_quantized:
         whole, scale, _ = quantized.quantise_weight(weight, graph.field(node, "groups"))
-        return {".weight": whole, ".weight.scale": scale}
-    part = "embedding" if node["name"].startswith("embed.") else "rest"
-    if storage[part] == "int8" and node["op"] == "conv2d" and node["name"] != "output":
+    elif storage[part] == "int8" and node["op"] == "conv2d" and node["name"] != "output":
         whole, scale = safetensors.quantise(weight)
-        return {".weight": whole, ".weight.scale": scale}
-    return {".weight": weight.to(torch.bfloat16)}
+    else:
+        return {".weight": weight.to(torch.bfloat16)}
+    return {".weight": whole, ".weight.scale": scale}
 
 
 def head_of(configuration):
@@ -93,10 +94,9 @@ def main():
     shared = {}
     if arguments.shared:
         before = safetensors.digest(arguments.shared)
-        safetensors.write(arguments.shared, frozen, {
+        digest = safetensors.write(arguments.shared, frozen, {
             **metadata, "mleu.name": arguments.shared.stem,
             "mleu.description": f'the {configuration["embedding"]["network"]} that several models embed'})
-        digest = safetensors.digest(arguments.shared)
         if before not in (None, digest):
             print(f"{arguments.shared}: other weights than before; export the models that share it again")
         shared = {"mleu.shared": arguments.shared.name, "mleu.shared.sha256": digest}

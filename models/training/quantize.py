@@ -18,7 +18,7 @@ import pathlib
 import numpy as np
 import torch
 from mleu_training import color, graph, safetensors
-from mleu_training.quantized import QuantizedModel, find_ranges, float_values, quantise_weight, scale_and_zero
+from mleu_training.quantized import QuantizedModel, find_ranges, quantise_weight, scale_and_zero
 from PIL import Image
 from run_model import Model
 
@@ -58,7 +58,7 @@ def correct_biases(model, quantized, photos):
     photos = list(photos)
     wanted, running = [], []
     for lightness in photos:
-        values = float_values(model.graph["nodes"], model.tensors, lightness)
+        values = graph.run_nodes(model.graph["nodes"], model.tensors, lightness)
         wanted.append({})
         for node in model.graph["nodes"]:
             if node["op"] == "conv2d":
@@ -76,7 +76,7 @@ def correct_biases(model, quantized, photos):
         if node is quantized.nodes[-1]:
             break
         for values, lightness in zip(running, photos):
-            values[node["name"]] = lightness if node["op"] == "input" else quantized._node(
+            values[node["name"]] = lightness if node["op"] == "input" else quantized.run_node(
                 node, [values[name] for name in node["input"]])
 
 

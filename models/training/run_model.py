@@ -33,16 +33,7 @@ class Model:
 
     def logits(self, lightness):
         """[n, 1, h, w] L* -> what the head reads."""
-        values = {}
-        for node in self.graph["nodes"]:
-            if node["op"] == "input":
-                values[node["name"]] = lightness
-                continue
-            inputs = [values[name] for name in node["input"]]
-            tensor = {key: self.tensors[node[key]] for key in ("weight", "bias", "scale", "offset")
-                      if isinstance(node.get(key), str)}
-            values[node["name"]] = graph.run_node(node, inputs, **tensor)
-        return values[self.head["input"]]
+        return graph.run_nodes(self.graph["nodes"], self.tensors, lightness)[self.head["input"]]
 
     def ab(self, lightness, temperature=None):
         """[n, 1, h, w] L* -> [n, 2, h', w'] a*, b*, without the saturation factor."""

@@ -83,9 +83,11 @@ class Trainee:
         nodes, pretrained = network.build(configuration, arguments.encoders or arguments.data / "encoders")
         self.model = graph.GraphModule(nodes)
         self.model.load(pretrained)
+        if "continues" in configuration:
+            self._take_over(arguments.run / configuration["continues"] / "checkpoint.pt")
         self.quantization = None
-        if "quantized_from" in configuration:
-            self._quantise(arguments.run / configuration["quantized_from"] / "checkpoint.pt", pictures)
+        if configuration.get("quantized"):
+            self._quantise(pictures)
         self.model = self.model.to(device, memory_format=torch.channels_last).train()
         self.objective = losses.Objective(configuration, histogram).to(device)
         optimizer = self.training["optimizer"]
@@ -95,11 +97,17 @@ class Trainee:
         self.ema = {k: v.clone() for k, v in self.model.trained_state().items()}
         self.step, self.smooth = 0, None
 
-    def _quantise(self, path, pictures):
-        """Takes over another network's averaged weights, and goes on in its quantised form."""
+    def _take_over(self, path):
+        """Begins with the averaged weights of another network of the same nodes."""
         if not path.exists():
-            raise SystemExit(f'{path}: no such file; train "{self.config["quantized_from"]}" in this run first')
-        self.model.load_state_dict(torch.load(path, map_location="cpu", weights_only=False)["ema"], strict=False)
+            raise SystemExit(f'{path}: no such file; train "{self.config["continues"]}" in this run first')
+        state = torch.load(path, map_location="cpu", weights_only=False)["ema"]
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in self.model.trained_state().items()}:
+            raise SystemExit(f'{path}: not the same layers as "{self.config["name"]}", which is to continue it')
+        self.model.load_state_dict(state, strict=False)
+
+    def _quantise(self, pictures):
+        """Goes on in the quantised form of the weights so far."""
         folded = self.model.eval().folded()
         nodes = list(graph.file_nodes(self.model.nodes))
         tensors = {f"{name}.{kind}": value for name, pair in folded.items() for kind, value in zip(("weight", "bias"), pair)}
@@ -218,8 +226,9 @@ def main():
     print(f"{len(photos)} photos, mean a*, b* {mean_a:.2f}, {mean_b:.2f}; {len(photos.held_out)} held out")
 
     batches = data.Batches(photos, schedule, sampling, seed)
-    pictures = [color.lightness_from_luma(batches[i][1])[:, None] for i in range(min(CALIBRATION, schedule.steps))
-                if any("quantized_from" in c for c in configurations)]
+    quantised = any(c.get("quantized") for c in configurations)
+    pictures = [color.lightness_from_luma(batches[i][1])[:, None]
+                for i in range(min(CALIBRATION, schedule.steps) if quantised else 0)]
     trainees = [Trainee(c, arguments, histogram, pictures, device) for c in configurations]
     for trainee in trainees:
         trainee.restore()
@@ -258,7 +267,8 @@ def main():
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                     shared[embedding] = trainee.model.frozen_values(lightness)
             rate = schedule.rate(step, trainee.training["warmup_steps"])
-            trainee.advance(lightness, ab, shift, shared.get(embedding), rate, precision, np.random.default_rng([seed, step, 2]))
+            rng = np.random.default_rng([seed, step, 2])
+            trainee.advance(lightness, ab, shift, shared.get(embedding), rate, precision, rng)
         if (step + 1) % 20 == 0:
             samples = schedule.at(step)[1] + len(rgb)
             seconds = round((time.time() - begin) / (samples - first), 4)

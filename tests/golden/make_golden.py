@@ -86,8 +86,8 @@ class Net:
         if shared:
             apart = {tensor: self.tensors.pop(tensor) for tensor in shared}
             beside = HERE / f"{name}-shared.safetensors"
-            safetensors.write(beside, apart, {"mleu.format": "1", "mleu.name": beside.stem})
-            metadata = {"mleu.shared": beside.name, "mleu.shared.sha256": safetensors.digest(beside)}
+            digest = safetensors.write(beside, apart, {"mleu.format": "1", "mleu.name": beside.stem})
+            metadata = {"mleu.shared": beside.name, "mleu.shared.sha256": digest}
         graph = {"stride": self.stride, "nodes": self.nodes, "head": {"input": self.nodes[-1]["name"], **head}}
         if quantization:
             graph["quantization"] = quantization

@@ -21,12 +21,7 @@ from PIL import Image
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "models" / "training"))
 
 import run_model  # noqa: E402
-
-
-def read_planes(path, planes):
-    """What `predict` writes: width, height, then float32 planes."""
-    width, height = np.fromfile(path, "<u4", 2)
-    return np.fromfile(path, "<f4", offset=8).reshape(planes, height, width)
+from planes import read_planes  # noqa: E402
 
 
 def main():
@@ -45,8 +40,8 @@ def main():
             Image.open(path).convert("L").save(folder / "in.pgm")
             subprocess.run([arguments.predict, "--model", arguments.model, "--lightness", folder / "l", "--ab", folder / "ab",
                             folder / "in.pgm", folder / "out.ppm"], check=True)
-            expected = model.ab(torch.from_numpy(read_planes(folder / "l", 1))[None])[0].numpy()
-            difference = np.abs(read_planes(folder / "ab", 2) - expected)
+            (lightness,), (ab,) = read_planes(folder / "l", 1), read_planes(folder / "ab", 2)
+            difference = np.abs(ab - model.ab(torch.from_numpy(lightness)[None])[0].numpy())
             means.append(difference.mean())
             print(f"{path.stem}: mean {difference.mean():.2e}, largest {difference.max():.2e}")
     if not means:

@@ -23,20 +23,10 @@ import metrics
 import numpy as np
 from evaluate import list_photos
 from PIL import Image
+from planes import read_planes
 
 GRAIN = 0.03
 STILL = 2.0  # L*
-
-
-def read_planes(path, planes):
-    """What `predict` appends to a file: a list of float32 [planes, h, w]."""
-    data, result, at = np.fromfile(path, np.uint8), [], 0
-    while at < len(data):
-        width, height = data[at : at + 8].view("<u4")
-        end = at + 8 + 4 * planes * int(width) * int(height)
-        result.append(data[at + 8 : end].view("<f4").reshape(planes, height, width))
-        at = end
-    return result
 
 
 def predict(arguments, model, pictures, folder, keep=False):

@@ -14,7 +14,9 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import tap  # noqa: E402
 
 try:
     import evaluate
@@ -101,19 +103,5 @@ def test_whole():
         assert Image.open(folder / "curve.png").size[0] > 1000
 
 
-def main():
-    tests = [(name[5:], function) for name, function in globals().items() if name.startswith("test_")]
-    print(f"1..{len(tests)}")
-    failed = False
-    for number, (name, function) in enumerate(tests, 1):
-        try:
-            function()
-            print(f"ok {number} {name}", flush=True)
-        except Exception as error:  # noqa: BLE001: whatever it is, the other tests run
-            failed = True
-            print(f"not ok {number} {name}\n# {type(error).__name__}: {error}", flush=True)
-    sys.exit(int(failed))
-
-
 if __name__ == "__main__":
-    main()
+    tap.run(globals())

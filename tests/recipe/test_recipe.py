@@ -23,14 +23,17 @@ except ImportError as missing:
     print(f"1..1\nok 1 recipe # SKIP {missing}; pip install torch numpy pillow")
     sys.exit(0)
 
-TRAINING = pathlib.Path(__file__).resolve().parents[2] / "models" / "training"
-sys.path.insert(0, str(TRAINING))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TRAINING = ROOT / "models" / "training"
+sys.path[:0] = [str(TRAINING), str(ROOT / "tests"), str(ROOT / "tests" / "quality")]
 
 import export  # noqa: E402
 import run_model  # noqa: E402
+import tap  # noqa: E402
 import train  # noqa: E402
 from mleu_training import color, config, data, film, losses, safetensors  # noqa: E402
 from mleu_training.quantized import QuantizedModel  # noqa: E402
+from planes import read_planes  # noqa: E402
 
 PREDICT = sys.argv[1]
 SIDE = 96
@@ -96,10 +99,8 @@ class Place:
         Image.fromarray(luma).save(self.folder / "grey.pgm")
         files = [self.folder / name for name in ("l", "ab", "grey.pgm", "out.ppm")]
         subprocess.run([PREDICT, "--model", model, "--render-size=64", "--lightness", files[0], "--ab", *files[1:]], check=True)
-        width, height = np.fromfile(files[0], "<u4", 2)
-        lightness = torch.from_numpy(np.fromfile(files[0], "<f4", offset=8)).view(1, 1, height, width)
-        width, height = np.fromfile(files[1], "<u4", 2)
-        return np.fromfile(files[1], "<f4", offset=8).reshape(2, height, width), lightness
+        (lightness,), (ab,) = read_planes(files[0], 1), read_planes(files[1], 2)
+        return ab, torch.from_numpy(lightness)[None]
 
 
 def call(main, arguments):
@@ -202,7 +203,7 @@ def test_quantized(place):
     """A network that goes on training in its quantised form: exported, the C library runs it to the bit as Python does."""
     base = place.config("mleu-combined")
     place.train("q8", base)
-    path = place.config("mleu-combined", name="q8", quantized_from="mleu-combined")
+    path = place.config("mleu-combined", name="q8", continues="mleu-combined", quantized=True)
     run = place.train("q8", path, steps=2)
     place.train("q8", path)
     assert state(run, "q8")["step"] == 6
@@ -333,24 +334,14 @@ def test_soft_encoding(_):
     assert (weight[..., 0] >= weight[..., 1]).all()
 
 
-def main():
-    tests = [(name[5:], function) for name, function in globals().items() if name.startswith("test_")]
-    torch.set_num_threads(1)
-    print(f"1..{len(tests)}")
-    failed = False
-    for number, (name, function) in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                place = Place(pathlib.Path(folder))
-                data.build_cache(place.data / "photos", place.folder / "cache", 8)
-                note = function(place)
-                print(f"ok {number} {name}" + (f" # {note}" if note else ""), flush=True)
-            except Exception as error:  # noqa: BLE001: whatever it is, the other tests run
-                failed = True
-                print(f"not ok {number} {name}")
-                print(f"# {type(error).__name__}: {error}", flush=True)
-    sys.exit(int(failed))
+def in_a_place(function):
+    """Calls a test with a place of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(pathlib.Path(folder))
+        data.build_cache(place.data / "photos", place.folder / "cache", 8)
+        return function(place)
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_num_threads(1)
+    tap.run(globals(), in_a_place)

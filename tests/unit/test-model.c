@@ -51,14 +51,23 @@ static void expect_header(const char *header, MleuError code, const char *words)
     g_byte_array_unref(bytes);
 }
 
-static void test_good(void)
+/* Loads a file that is right; frees @file. */
+static MleuModel *load_good(TestFile *file)
 {
     GError *error = NULL;
-    TestFile *file = testmodel_small();
     GByteArray *bytes = testfile_bytes(file);
     char *path = write_bytes(bytes->data, bytes->len);
     MleuModel *model = mleu_model_load(path, &error);
     g_assert_no_error(error);
+    g_free(path);
+    g_byte_array_unref(bytes);
+    testfile_free(file);
+    return model;
+}
+
+static void test_good(void)
+{
+    MleuModel *model = load_good(testmodel_small());
     g_assert_cmpstr(mleu_model_get_name(model), ==, "test");
     g_assert_cmpstr(mleu_model_get_description(model), ==, "A network for tests");
     g_assert_cmpstr(mleu_model_get_license(model), ==, "");
@@ -72,9 +81,6 @@ static void test_good(void)
     g_assert_true(mleu_model_ref(model) == model);
     mleu_model_unref(model);
     mleu_model_unref(model);
-    g_free(path);
-    g_byte_array_unref(bytes);
-    testfile_free(file);
 }
 
 /* Every length short of the whole, and every byte flipped: never a model, never a crash. */
@@ -313,16 +319,7 @@ static void test_graphs(void)
         expect_file(file_with_graph(cases[i].graph), cases[i].code, cases[i].words);
 
     /* The one that the others are wrong variants of. */
-    GError *error = NULL;
-    TestFile *file = file_with_graph(GRAPH(INPUT "," CONV, HEAD));
-    GByteArray *bytes = testfile_bytes(file);
-    char *path = write_bytes(bytes->data, bytes->len);
-    MleuModel *model = mleu_model_load(path, &error);
-    g_assert_no_error(error);
-    mleu_model_unref(model);
-    g_free(path);
-    g_byte_array_unref(bytes);
-    testfile_free(file);
+    mleu_model_unref(load_good(file_with_graph(GRAPH(INPUT "," CONV, HEAD))));
 }
 
 /* A quantised network: input, affine, 1x1 convolution to 4 channels, 1x1 to the classes. */
@@ -389,17 +386,9 @@ static void test_quantized(void)
     const char *good = Q8_GRAPH(Q8_SCALES, Q8_AFFINE Q8_CONV Q8_LAST, Q8_HEAD);
     expect_file(quantized_file(good, 100, 29), MLEU_ERROR_FORMAT, "128");
     expect_file(quantized_file(good, -128, -1), MLEU_ERROR_FORMAT, "128");
-    GError *error = NULL;
-    TestFile *file = quantized_file(good, 100, 28);
-    GByteArray *bytes = testfile_bytes(file);
-    char *path = write_bytes(bytes->data, bytes->len);
-    MleuModel *model = mleu_model_load(path, &error);
-    g_assert_no_error(error);
+    MleuModel *model = load_good(quantized_file(good, 100, 28));
     g_assert_true(mleu_model_is_quantized(model));
     mleu_model_unref(model);
-    g_free(path);
-    g_byte_array_unref(bytes);
-    testfile_free(file);
 }
 
 static void test_versions(void)

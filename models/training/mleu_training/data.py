@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Photographs: a decoded cache on disk, random crops, batches that are a function of the seed and their number."""
 
+import functools
 import json
 import math
 import pathlib
@@ -111,6 +112,12 @@ def add_bars(rgb, rng):
         rgb[:, side - bar :] //= 30
 
 
+@functools.lru_cache(maxsize=2)
+def _shuffle(seed, epoch, count):
+    """The order of `count` photos in an epoch."""
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
 class Batches(torch.utils.data.Dataset):
     """Batch i of a run: uint8 pictures [n, side, side, 3], the grey, aged luma [n, side, side] that belongs to them, and
     the shift [2] in pixels, y then x.
@@ -131,7 +138,7 @@ class Batches(torch.utils.data.Dataset):
     def _photo(self, position):
         """Photo number `position` of an endless series of shuffles."""
         epoch, place = divmod(position, len(self.photos))
-        return self.photos[np.random.default_rng([self.seed, epoch]).permutation(len(self.photos))[place]]
+        return self.photos[_shuffle(self.seed, epoch, len(self.photos))[place]]
 
     def __getitem__(self, step):
         phase, first = self.schedule.at(step)

@@ -65,6 +65,18 @@ def run_node(node, inputs, weight=None, bias=None, scale=None, offset=None):
     return activate(x, field(node, "activation"))
 
 
+def run_nodes(nodes, tensors, lightness):
+    """Name -> value of every node of a file, in float32. tensors: name -> what the nodes' fields name."""
+    values = {}
+    for node in nodes:
+        if node["op"] == "input":
+            values[node["name"]] = lightness
+            continue
+        own = {key: tensors[node[key]] for key in ("weight", "bias", "scale", "offset") if isinstance(node.get(key), str)}
+        values[node["name"]] = run_node(node, [values[name] for name in node["input"]], **own)
+    return values
+
+
 CONVOLUTIONS = {"conv2d": nn.Conv2d, "conv_transpose2d": nn.ConvTranspose2d}
 
 

@@ -16,18 +16,6 @@ def _float32(value):
     return torch.as_tensor(value, dtype=torch.float32)
 
 
-def float_values(nodes, tensors, lightness):
-    """Name -> value of every node, in float32. tensors: name -> what the nodes' fields name."""
-    values = {}
-    for node in nodes:
-        if node["op"] == "input":
-            values[node["name"]] = lightness
-            continue
-        own = {key: tensors[node[key]] for key in ("weight", "bias", "scale", "offset") if isinstance(node.get(key), str)}
-        values[node["name"]] = graph.run_node(node, [values[name] for name in node["input"]], **own)
-    return values
-
-
 def groups(nodes):
     """Name -> the name that stands for all that must share its scale."""
     leader = {node["name"]: node["name"] for node in nodes}
@@ -48,7 +36,7 @@ def find_ranges(nodes, tensors, pictures, tail):
     """Name -> (low, high) of its group's values on the pictures [n, 1, h, w], `tail` of them cut off at either end."""
     leader, lows, highs = groups(nodes), {}, {}
     for lightness in pictures:
-        for name, value in float_values(nodes, tensors, lightness).items():
+        for name, value in graph.run_nodes(nodes, tensors, lightness).items():
             flat = value.flatten()
             kept = min(max(int(len(flat) * tail), 1), len(flat))
             lows.setdefault(name, []).append(-float((-flat).topk(kept).values[-1]))
@@ -152,7 +140,8 @@ class QuantizedModel:
         return F.conv2d(centred, weight, bias, graph.field(node, "stride"), 0, graph.field(node, "dilation"),
                         graph.field(node, "groups")), unit
 
-    def _node(self, node, inputs):
+    def run_node(self, node, inputs):
+        """One node but the last; values are bytes as float64, but for the input's."""
         op, name = node["op"], node["name"]
         if op in ("concat", "upsample", "maxpool"):
             return graph.run_node(node, inputs)
@@ -174,20 +163,19 @@ class QuantizedModel:
             return (parts[0] + parts[1]).clamp(low, high).round().double() + zero
         raise ValueError(f"node {name}: {op} has no quantised form")
 
-    def values(self, lightness, keep=None):
-        """Name -> bytes as float64, of every node but the last, or of those in `keep`; and the last one's logits."""
+    def logits(self, lightness):
+        """[n, 1, h, w] L* -> the last node's output, in units of 1 / LOGIT."""
         values = {}
         for node in self.nodes[:-1]:
-            values[node["name"]] = lightness if node["op"] == "input" else self._node(
+            values[node["name"]] = lightness if node["op"] == "input" else self.run_node(
                 node, [values[name] for name in node["input"]])
         last = self.nodes[-1]
         total, unit = self.sums(last, values[last["input"][0]])
-        logits = (total.float() * _float32(unit * LOGIT).view(1, -1, 1, 1)).clamp(-32767, 32767).round()
-        return values, logits
+        return (total.float() * _float32(unit * LOGIT).view(1, -1, 1, 1)).clamp(-32767, 32767).round()
 
     def ab(self, lightness, temperature=None):
         """[n, 1, h, w] L* -> [n, 2, h', w'] a*, b*, without the saturation factor."""
-        _, logits = self.values(lightness)
+        logits = self.logits(lightness)
         bins = self.tensors[self.head["bins"]]
         whole = logits[:, : len(bins)].long()
         below = whole.amax(1, keepdim=True) - whole

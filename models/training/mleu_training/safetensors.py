@@ -14,20 +14,23 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
 def write(path, tensors, metadata):
-    """Writes through a temporary file, so that `path` never holds half a model. Adds the SHA-256 of the data."""
+    """Writes through a temporary file, so that `path` never holds half a model. Adds the SHA-256 of the data, and
+    returns it."""
     header, data = {}, bytearray()
     for name, tensor in tensors.items():
         raw = tensor.contiguous().view(torch.uint8).numpy().tobytes()
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape),
                         "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw
-    header["__metadata__"] = {**metadata, "mleu.sha256": hashlib.sha256(data).hexdigest()}
+    sha256 = hashlib.sha256(data).hexdigest()
+    header["__metadata__"] = {**metadata, "mleu.sha256": sha256}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     part = f"{path}.part"
     with open(part, "wb") as out:
         out.write(struct.pack("<Q", len(text)) + text + data)
     os.replace(part, path)
+    return sha256
 
 
 def digest(path):
