@@ -82,7 +82,7 @@ def main():
     for name, (weight, bias) in module.folded().items():
         if name == "output" and configuration["head"] != "regression":
             classes = len(state["bins"])
-            bias[:classes] -= configuration.get("rarity_undone", 0.0) * state["rarity"].log()
+            bias[:classes] -= losses.undone(configuration, state["rarity"])
         place = frozen if arguments.shared and by_name[name].get("frozen", False) else tensors
         for suffix, tensor in stored(by_name[name], weight, configuration["storage"], quantization is not None).items():
             place[name + suffix] = tensor

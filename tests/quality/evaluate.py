@@ -7,8 +7,8 @@ and nothing else), and compared with the truth at its full size. Two floors are 
 no chroma) and "mean" (every pixel has the mean a*, b* of the training photos: the sepia wash that a network must beat).
 
 Means are of per-photo values; the colourfulness ratio is mean colourfulness over the truth's. metrics.py says what each
-column is. With --curve, temperature and saturation are swept on every fourth photo: PSNR and CIEDE2000 against the
-colourfulness ratio, and what each network reaches at the ratio of --at, over its best temperature.
+column is. With --curve, temperature and saturation are swept on every fourth photo (--curve-every): PSNR and
+CIEDE2000 against the colourfulness ratio, and what each network reaches at the ratio of --at, over its best temperature.
 
     tests/quality/evaluate.py --predict build/tests/quality/predict --photos FOLDER --model models/NAME.safetensors ... \\
         [--sheet SHEET.png] [--curve CURVE.png] [--json FIGURES.json]
@@ -127,9 +127,9 @@ def at_ratio(points, ratio):
     return {name: float(np.interp(ratio, ratios, [p[name] for p in points])) for name in metrics.QUICK}
 
 
-def print_at(curves, ratio):
-    """What every network reaches at one colourfulness ratio, at its best temperature."""
-    print(f"\nat a colourfulness ratio of {ratio} (every fourth photo), best temperature for PSNR:")
+def print_at(curves, ratio, photos, grey):
+    """What every network reaches at one colourfulness ratio, at its best temperature. grey: the floor's PSNR."""
+    print(f"\nat a colourfulness ratio of {ratio} ({photos} photos), best temperature for PSNR:")
     for model, by_temperature in curves.items():
         reached = {t: at_ratio(points, ratio) for t, points in by_temperature.items()}
         reached = {t: figures for t, figures in reached.items() if figures}
@@ -137,7 +137,9 @@ def print_at(curves, ratio):
             print(f"{model:<44} does not reach it")
             continue
         best = max(reached, key=lambda t: reached[t]["psnr"])
-        print(f"{model:<44}  PSNR {reached[best]['psnr']:.3f}  CIEDE2000 {reached[best]['ciede2000']:.3f}  T {best or 'own'}")
+        figures = reached[best]
+        print(f"{model:<44}  PSNR {figures['psnr']:.3f}  dB/grey {figures['psnr'] - grey:+.3f}  "
+              f"CIEDE2000 {figures['ciede2000']:.3f}  T {best or 'own'}")
 
 
 def draw_curve(path, curves):
@@ -174,6 +176,7 @@ def main():
     parser.add_argument("--limit", type=int, help="only N photos, evenly spread")
     parser.add_argument("--sheet", type=pathlib.Path, help=f"write a contact sheet of {SHEET_ROWS} photos here")
     parser.add_argument("--curve", type=pathlib.Path, help="sweep, and draw the curve here")
+    parser.add_argument("--curve-every", type=int, default=4, metavar="N", help="sweep on every N-th photo")
     parser.add_argument("--temperatures", type=float, nargs="+", default=[0.2, 0.38, 0.7, 1.0], help="of the curve")
     parser.add_argument("--saturations", type=float, nargs="+", default=[0.7, 1.0, 1.3, 1.7, 2.2], help="of the curve")
     parser.add_argument("--at", type=float, default=0.65, help="colourfulness ratio to compare networks at")
@@ -184,7 +187,7 @@ def main():
     if arguments.limit and arguments.limit < len(paths):
         paths = [paths[i * len(paths) // arguments.limit] for i in range(arguments.limit)]
     sheet_every = max(len(paths) // SHEET_ROWS, 1)
-    jobs = [(arguments, path, arguments.curve is not None and i % 4 == 0, arguments.sheet is not None and
+    jobs = [(arguments, path, arguments.curve is not None and i % arguments.curve_every == 0, arguments.sheet is not None and
              i % sheet_every == 0) for i, path in enumerate(paths)]
     with multiprocessing.Pool() as pool:
         results = pool.map(measure_photo, jobs, chunksize=1)
@@ -204,8 +207,7 @@ def main():
         curves.setdefault(model, {}).setdefault(temperature, []).append({**point, "saturation": saturation})
     if curves:
         grey = np.mean([r[1]["grey"]["psnr"] for r in swept])
-        print_at(curves, arguments.at)
-        print(f"{'grey':<44}  PSNR {grey:.3f}")
+        print_at(curves, arguments.at, len(swept), grey)
         draw_curve(arguments.curve, curves)
     if arguments.sheet:
         write_sheet(arguments.sheet, [result[3] for result in results if result[3]][:SHEET_ROWS])

@@ -294,6 +294,27 @@ def test_pairs(place):
     assert moved > 4
 
 
+def test_objective_of_what_is_shipped(_):
+    """The mean term is of the distribution that the file gives; consistency is of the blend of both heads."""
+    configuration = config.load(TRAINING / "configs" / "mleu-efficientnet.json") | {
+        "losses": {"mean": 1.0, "consistency": 1.0}}
+    histogram = torch.zeros(221, 221)
+    histogram[90:140, 90:150] = 1 / 3000
+    objective = losses.Objective(configuration, histogram).to("cpu")
+    torch.manual_seed(1)
+    logits = torch.randn(2, 313, 2, 2)
+    file_mean = run_model.annealed_mean(
+        logits - losses.undone(configuration, objective.weights).view(1, -1, 1, 1), objective.bins, 1.0)
+    # Both heads move apart from the truth by as much, in opposite directions.
+    regressed = (2 * file_mean[:1] - file_mean) / losses.SPREAD
+    output = torch.cat([logits, regressed], 1)
+    terms = objective(output, file_mean)
+    assert float(terms["mean"]) < 1e-9
+    assert float(losses.undone(configuration, objective.weights).abs().max()) > 0.1
+    assert float(terms["consistency"]) < 1e-9
+    assert float(objective(torch.cat([logits, 2 * regressed], 1), file_mean)["consistency"]) > 1e-4
+
+
 def test_rarity(_):
     """Weights have mean 1 under the prior; strength 0 gives 1 everywhere; the rare weigh more; smoothing flattens."""
     bins = color.grid_classes()

@@ -15,6 +15,11 @@ def regression_scale(head):
     return float(color.LIMIT) if head == "regression" else SPREAD
 
 
+def undone(config, rarity):
+    """[n] to subtract from the logits: what the rarity weights made too likely, as far as `rarity_undone` says."""
+    return config.get("rarity_undone", 0.0) * rarity.log()
+
+
 class Objective:
     """The loss of one network. Terms, each with its factor in the configuration's `losses`:
 
@@ -22,6 +27,9 @@ class Objective:
     regression  mean squared error of the regressed a*, b*, in units of the output
     mean        mean squared error of the mean over the class distribution, in units of SPREAD
     consistency mean squared difference of the colours of two frames of one scene (data.Batches, `pairs`), likewise
+
+    The last two are of the distribution that the model file will give, `rarity_undone` of the rarity weights taken back, and
+    consistency of a combined head is that of the blended colours: what is seen is what holds still.
     """
 
     def __init__(self, config, histogram):
@@ -43,11 +51,14 @@ class Objective:
             rarity = config["rarity"]
             self.weights = color.rarity_weights(self.encode.prior(histogram), self.bins, mask, rarity["power"],
                                                 rarity["smoothing"])
+            self.undone = undone(config, self.weights)
+            self.blend = config.get("blend", 0.0)
 
     def to(self, device):
         if self.classes:
             self.encode.to(device)
             self.device_bins, self.device_weights = self.bins.to(device), self.weights.to(device)
+            self.device_undone = self.undone.to(device).view(1, -1, 1, 1)
         return self
 
     def _consistency(self, colours, shift):
@@ -72,10 +83,12 @@ class Objective:
         if "regression" in self.factors:
             terms["regression"] = F.mse_loss(regressed, ab / regression_scale(self.head))
         if self.classes and ("mean" in self.factors or "consistency" in self.factors):
-            mean = torch.einsum("nchw,cd->ndhw", torch.softmax(logits, 1), self.device_bins)
+            mean = torch.einsum("nchw,cd->ndhw", torch.softmax(logits - self.device_undone, 1), self.device_bins)
         if "mean" in self.factors:
             terms["mean"] = F.mse_loss(mean / SPREAD, ab / SPREAD)
         if "consistency" in self.factors:
-            terms["consistency"] = self._consistency(
-                mean if self.classes else regressed * regression_scale(self.head), shift)
+            colours = regressed * regression_scale(self.head) if self.head != "classes" else mean
+            if self.head == "combined":
+                colours = torch.lerp(mean, colours, self.blend)
+            terms["consistency"] = self._consistency(colours, shift)
         return {name: self.factors[name] * term for name, term in terms.items()}
