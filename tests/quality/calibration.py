@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How far the class distribution of a model can be believed: its reliability on colour photographs.
 
-    tests/quality/calibration.py --predict build/tests/quality/predict --model models/mleu-film.safetensors PHOTO ...
+    tests/quality/calibration.py --predict build/tests/quality/predict --photos FOLDER --model models/NAME.safetensors
 
 The lightness is the C library's; the distribution is what models/training/run_model.py finds in the file for it (a
 quantised model's in whole numbers, as the library). For every cell of the output the class nearest to the truth's mean
@@ -72,8 +72,9 @@ def report(title, probability, right, entropy, error):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--predict", required=True, help="the program built from tests/quality/predict.c")
+    parser.add_argument("--photos", required=True, type=pathlib.Path)
     parser.add_argument("--model", required=True)
-    parser.add_argument("photos", nargs="+", type=pathlib.Path)
+    parser.add_argument("--count", type=int, default=20, help="photographs, evenly spread")
     arguments = parser.parse_args()
     model, run = load(arguments.model)
     bins = model.tensors[model.head["bins"]]
@@ -81,7 +82,10 @@ def main():
     collected = {title: [] for title in temperatures}
     with tempfile.TemporaryDirectory() as name, torch.no_grad():
         folder = pathlib.Path(name)
-        for path in arguments.photos:
+        paths = sorted(arguments.photos.glob("*.jpg"))
+        if not paths:
+            raise SystemExit(f"{arguments.photos}: no .jpg file in this folder")
+        for path in paths[:: max(len(paths) // arguments.count, 1)]:
             picture = Image.open(path).convert("RGB")
             picture.convert("L").save(folder / "in.pgm")
             subprocess.run([arguments.predict, "--model", arguments.model, "--lightness", folder / "l",
