@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include <mleu/cpu.h>
 
 G_BEGIN_DECLS
 
@@ -17,12 +17,13 @@ typedef enum {
 const char *mleu_tier_name(MleuTier tier);
 
 /**
- * mleu_cpu_tier: the best tier that the processor and the operating system have and that the
- * environment variable MLEU_CPU ("c", "avx2") allows. Read once.
+ * mleu_cpu_tier: the best tier that the processor and the operating system have and that
+ * mleu_cpu_set_limit(), or else the environment variable MLEU_CPU, allows. The environment is read
+ * once; a name that is none there is warned of and limits nothing.
  */
 MleuTier mleu_cpu_tier(void);
 
-/** The best tier of the machine, whatever MLEU_CPU says: what tests may run. */
+/** The best tier of the machine, whatever the limit: what tests may run. */
 MleuTier mleu_cpu_best_tier(void);
 
 G_END_DECLS

@@ -14,6 +14,7 @@
  * prediction
  */
 #include <mleu/colorizer.h>
+#include <mleu/cpu.h>
 #include <mleu/error.h>
 #include <mleu/frame.h>
 #include <mleu/model.h>
