@@ -42,7 +42,7 @@ typedef struct {
     float kr, kg, kb;
 } MleuChromaMatrix;
 
-/** Output channels of one tile of q8_dot, and its most pixels. */
+/** Output channels of one tile of q8_conv, and a tile's most pixels. */
 #define MLEU_Q8_OUTPUTS 16
 #define MLEU_Q8_PIXELS 6
 /** Channels of which q8_dwconv takes that many at a time: its weights, bias and scale are padded to
@@ -59,6 +59,39 @@ typedef struct {
     const float *scale;
     gint32 zero, low, high;
 } MleuRequantize;
+
+/**
+ * MleuQ8Tile: some pixels of a quantised convolution's output, and what they see.
+ * @in: taps x pixels pointers to @channels bytes.
+ * @pixels: 1 .. MLEU_Q8_PIXELS.
+ * @weight: q8_conv, q8_logits: [taps][channels / 4, rounded up][MLEU_Q8_OUTPUTS][4]. Of weights c
+ * and c + 1, c even, those of one sign add up to at most 128, so that a sum of two products fits
+ * into 16 bits. q8_dwconv: [taps][channels, rounded up to MLEU_Q8_CHANNELS], any values.
+ * @to: its bias and scale have MLEU_Q8_OUTPUTS values; for q8_dwconv as many as a row of weights.
+ */
+typedef struct {
+    const guint8 *const *in;
+    guint pixels, taps, channels;
+    const gint8 *weight;
+    MleuRequantize to;
+} MleuQ8Tile;
+
+/**
+ * MleuQ8Softmax: exp() as whole numbers, and the classes' colours.
+ * @table: the weight of a logit that lies so far below the largest: does not rise, and is 0 from
+ * @reach on, at most 32767.
+ * @bins: classes x 2: a*, b*.
+ */
+typedef struct {
+    const guint32 *table;
+    guint reach, classes;
+    const gint32 *bins;
+} MleuQ8Softmax;
+
+/** MleuQ8Mean: @weight: the sum of the classes' weights; @a and @b: of their weighted bins. */
+typedef struct {
+    gint64 weight, a, b;
+} MleuQ8Mean;
 
 /** MleuQ8Add: zero + clamp(round((a - zero_a) x scale_a + (b - zero_b) x scale_b), low, high). */
 typedef struct {
@@ -83,20 +116,16 @@ typedef struct {
     X(void, f32_gemm,                                                                              \
       (guint m, guint n, guint k, const float *a, gsize lda, const float *b, gsize ldb, float *c,  \
        gsize ldc))                                                                                 \
-    /* sums[p][o] = sum over taps t and channels c of in[t][p][c] weight[t][c / 4][o][c % 4], for  \
-       p < pixels (1 .. MLEU_Q8_PIXELS) and MLEU_Q8_OUTPUTS outputs. in: taps x pixels pointers    \
-       to `channels` bytes. Of weights c and c + 1, c even, those of one sign add up to at most    \
-       128, so that a sum of two products fits into 16 bits. */                                    \
-    X(void, q8_dot,                                                                                \
-      (gint32 * sums, const guint8 *const *in, guint pixels, guint taps, guint channels,           \
-       const gint8 *weight))                                                                       \
-    /* out[o] from sums[o], n outputs. */                                                          \
-    X(void, q8_requantize, (guint8 * out, const gint32 *sums, gsize n, const MleuRequantize *to))  \
-    /* One pixel of a depthwise convolution: out[c] from the sum over taps of in[t][c]             \
-       weight[t][c]; weight rows are padded to MLEU_Q8_CHANNELS. */                                \
-    X(void, q8_dwconv,                                                                             \
-      (guint8 * out, const guint8 *const *in, guint taps, gsize channels, const gint8 *weight,     \
-       const MleuRequantize *to))                                                                  \
+    /* sum(p, o) = over taps t and channels c, of in[t][p][c] weight[t][c / 4][o][c % 4]. out: n   \
+       of the MLEU_Q8_OUTPUTS outputs, requantised, of pixels `step` bytes apart. */                        \
+    X(void, q8_conv, (guint8 * out, gsize step, gsize n, const MleuQ8Tile *tile))                  \
+    /* The same sums: (sum + bias) x scale in float32, clamped to -32767 .. 32767 and rounded to   \
+       the nearest, halves to even; all outputs, of pixels `step` values apart. */                           \
+    X(void, q8_logits, (gint16 * out, gsize step, const MleuQ8Tile *tile))                         \
+    /* A depthwise convolution: out[p][c] from the sum over taps of in[t][p][c] weight[t][c]. */   \
+    X(void, q8_dwconv, (guint8 * out, gsize step, const MleuQ8Tile *tile))                         \
+    /* The annealed mean's sums over the classes of one pixel. */                                  \
+    X(MleuQ8Mean, q8_mean, (const gint16 *logits, const MleuQ8Softmax *softmax))                   \
     X(void, q8_add,                                                                                \
       (guint8 * out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job))             \
     X(void, f32_dwconv, (const MleuDwconv *job))                                                   \

@@ -327,48 +327,6 @@ static gint8 next_weight(void)
     return (gint8)(next_random() * 64);
 }
 
-static void check_q8_dot(const MleuKernels *kernels)
-{
-    for (guint round = 0; round < 300; round++) {
-        const guint pixels = 1 + round % MLEU_Q8_PIXELS, taps = 1 + round / 6 % 9,
-                    channels = 1 + round / 11 % 40 + round % 3 * 40;
-        const gsize row = (channels + 3) / 4 * 4;
-        guint8 *bytes = g_new(guint8, (gsize)taps * pixels * channels);
-        gint8 *weight = g_new0(gint8, taps * row * MLEU_Q8_OUTPUTS);
-        const guint8 *in[9 * MLEU_Q8_PIXELS];
-        gint32 sums[MLEU_Q8_PIXELS * MLEU_Q8_OUTPUTS];
-        /* The largest sums that there are, now and then. */
-        const gboolean extreme = round % 10 == 9;
-        for (gsize i = 0; i < (gsize)taps * pixels * channels; i++)
-            bytes[i] = extreme ? 255 : next_byte();
-        for (gsize i = 0; i < taps * row * MLEU_Q8_OUTPUTS; i++)
-            weight[i] = extreme ? (round % 20 == 9 ? -64 : 64) : next_weight();
-        if (extreme) {
-            /* 127 and 1, -128 and 0 may stand together too. */
-            weight[0] = 127;
-            weight[1] = 1;
-            weight[2] = -128;
-            weight[3] = 0;
-        }
-        for (guint i = 0; i < taps * pixels; i++)
-            in[i] = bytes + (gsize)i * channels;
-        kernels->q8_dot(sums, in, pixels, taps, channels, weight);
-        for (guint p = 0; p < pixels; p++) {
-            for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
-                gint32 sum = 0;
-                for (guint t = 0; t < taps; t++) {
-                    for (guint c = 0; c < channels; c++)
-                        sum += in[t * pixels + p][c] *
-                               weight[(t * row / 4 + c / 4) * 4 * MLEU_Q8_OUTPUTS + o * 4 + c % 4];
-                }
-                g_assert_cmpint(sums[p * MLEU_Q8_OUTPUTS + o], ==, sum);
-            }
-        }
-        g_free(bytes);
-        g_free(weight);
-    }
-}
-
 /* What requantising has to give: float32 products, rounded half to even. */
 static guint8 requantized(gint32 sum, float scale, const MleuRequantize *to)
 {
@@ -377,65 +335,202 @@ static guint8 requantized(gint32 sum, float scale, const MleuRequantize *to)
     return (guint8)(to->zero + (gint32)CLAMP(rounded, to->low, to->high));
 }
 
-static void check_q8_requantize(const MleuKernels *kernels)
+/* A tile with random contents; `bytes` lie without gaps, so that AddressSanitizer sees a read
+ * beyond a pixel's channels at the last one. */
+typedef struct {
+    MleuQ8Tile tile;
+    const guint8 *in[9 * MLEU_Q8_PIXELS];
+    guint8 *bytes;
+    gint8 *weight;
+    gint32 *bias;
+    float *scale;
+} RandomTile;
+
+static void random_tile(RandomTile *random, guint round, guint channels, gsize weights, gsize row)
 {
-    for (gsize n = 1; n <= MLEU_Q8_OUTPUTS; n++) {
-        gint32 sums[MLEU_Q8_OUTPUTS], bias[MLEU_Q8_OUTPUTS];
-        float scale[MLEU_Q8_OUTPUTS];
-        for (guint round = 0; round < 200; round++) {
-            const MleuRequantize to = {bias, scale, (gint32)round % 256,
-                                       round % 3 == 0 ? 0 : -((gint32)round % 256),
-                                       255 - (gint32)round % 256};
-            guint8 out[MLEU_Q8_OUTPUTS + 1];
-            out[n] = 77;
-            for (gsize i = 0; i < n; i++) {
-                sums[i] = (gint32)(next_random() * (round % 2 == 0 ? 5e8f : 3000));
-                bias[i] = (gint32)(next_random() * 3000);
-                /* A half, so that ties come up. */
-                scale[i] = round % 5 == 0 ? 0.5f : fabsf(next_random()) * 0.1f;
+    MleuQ8Tile *tile = &random->tile;
+    const gint32 zero = (gint32)round % 256;
+    tile->pixels = 1 + round % MLEU_Q8_PIXELS;
+    tile->taps = 1 + round / 6 % 9;
+    tile->channels = channels;
+    const gsize count = (gsize)tile->taps * tile->pixels * channels;
+    random->bytes = g_malloc(count);
+    random->weight = g_new0(gint8, tile->taps * weights);
+    random->bias = g_new0(gint32, row);
+    random->scale = g_new0(float, row);
+    for (gsize i = 0; i < count; i++)
+        random->bytes[i] = round % 10 == 9 ? 255 : next_byte();
+    for (guint i = 0; i < tile->taps * tile->pixels; i++)
+        random->in[i] = random->bytes + (gsize)i * channels;
+    for (gsize o = 0; o < row; o++) {
+        random->bias[o] = (gint32)(next_random() * 3000);
+        /* A half, so that ties come up; one so large that the product leaves 32 bits. */
+        random->scale[o] = round % 5 == 0   ? 0.5f
+                           : round % 7 == 0 ? 1e6f
+                                            : fabsf(next_random()) * 0.01f;
+    }
+    /* The activations' three kinds: none, ReLU, ReLU6. */
+    tile->in = random->in;
+    tile->weight = random->weight;
+    tile->to = (MleuRequantize){random->bias, random->scale, zero, round % 3 == 0 ? -zero : 0,
+                                round % 3 == 2 ? (255 - zero) / 2 : 255 - zero};
+}
+
+static void random_tile_clear(RandomTile *random)
+{
+    g_free(random->bytes);
+    g_free(random->weight);
+    g_free(random->bias);
+    g_free(random->scale);
+}
+
+/* A tile for q8_conv: the weights of channels that are not there are 0. */
+static void dense_tile(RandomTile *random, guint round)
+{
+    const guint channels = 1 + round / 11 % 40 + round % 3 * 40;
+    const gsize row = (channels + 3) / 4 * 4 * MLEU_Q8_OUTPUTS;
+    random_tile(random, round, channels, row, MLEU_Q8_OUTPUTS);
+    /* The largest sums that there are, now and then. */
+    for (gsize i = 0; i < random->tile.taps * row; i++)
+        random->weight[i] = round % 10 != 9 ? next_weight() : round % 20 == 9 ? -64 : 64;
+    if (round % 10 == 9) {
+        /* 127 and 1, -128 and 0 may stand together too. */
+        random->weight[0] = 127;
+        random->weight[1] = 1;
+        random->weight[2] = -128;
+        random->weight[3] = 0;
+    }
+}
+
+static gint32 dense_sum(const MleuQ8Tile *tile, guint p, guint o)
+{
+    const guint depth = (tile->channels + 3) / 4;
+    gint32 sum = tile->to.bias[o];
+    for (guint t = 0; t < tile->taps; t++) {
+        for (guint c = 0; c < tile->channels; c++)
+            sum += tile->in[t * tile->pixels + p][c] *
+                   tile->weight[((t * depth + c / 4) * MLEU_Q8_OUTPUTS + o) * 4 + c % 4];
+    }
+    return sum;
+}
+
+static void check_q8_conv(const MleuKernels *kernels)
+{
+    enum { STEP = MLEU_Q8_OUTPUTS + 3 };
+    for (guint round = 0; round < 600; round++) {
+        const gsize n = 1 + round % MLEU_Q8_OUTPUTS;
+        RandomTile random;
+        guint8 out[MLEU_Q8_PIXELS * STEP];
+        dense_tile(&random, round);
+        memset(out, 77, sizeof out);
+        kernels->q8_conv(out, STEP, n, &random.tile);
+        for (guint p = 0; p < MLEU_Q8_PIXELS; p++) {
+            for (guint o = 0; o < STEP; o++) {
+                const gboolean inside = p < random.tile.pixels && o < n;
+                g_assert_cmpuint(out[p * STEP + o], ==,
+                                 inside ? requantized(dense_sum(&random.tile, p, o),
+                                                      random.scale[o], &random.tile.to)
+                                        : 77);
             }
-            kernels->q8_requantize(out, sums, n, &to);
-            for (gsize i = 0; i < n; i++)
-                g_assert_cmpuint(out[i], ==, requantized(sums[i] + bias[i], scale[i], &to));
-            g_assert_cmpuint(out[n], ==, 77);
         }
+        random_tile_clear(&random);
+    }
+}
+
+static void check_q8_logits(const MleuKernels *kernels)
+{
+    enum { STEP = MLEU_Q8_OUTPUTS + 3 };
+    for (guint round = 0; round < 600; round++) {
+        RandomTile random;
+        gint16 out[MLEU_Q8_PIXELS * STEP];
+        dense_tile(&random, round);
+        memset(out, 77, sizeof out);
+        kernels->q8_logits(out, STEP, &random.tile);
+        for (guint p = 0; p < MLEU_Q8_PIXELS; p++) {
+            for (guint o = 0; o < STEP; o++) {
+                const gboolean inside = p < random.tile.pixels && o < MLEU_Q8_OUTPUTS;
+                const volatile float logit =
+                    inside ? (float)dense_sum(&random.tile, p, o) * random.scale[o] : 0;
+                const double wanted = CLAMP(rint((double)logit), -32767, 32767);
+                g_assert_cmpint(out[p * STEP + o], ==, inside ? (gint)wanted : 77 * 257);
+            }
+        }
+        random_tile_clear(&random);
     }
 }
 
 static void check_q8_dwconv(const MleuKernels *kernels)
 {
-    enum { ROW = 64 };
-    for (guint round = 0; round < 200; round++) {
-        const gsize channels = 1 + round % 50;
-        const gsize padded =
-            (channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
-        const guint taps = 1 + round % 26;
-        guint8 bytes[26 * ROW], out[ROW + 1];
-        gint8 weight[26 * ROW];
-        gint32 bias[ROW] = {0};
-        float scale[ROW] = {0};
-        const guint8 *in[26];
-        for (guint i = 0; i < sizeof bytes; i++) {
-            bytes[i] = round % 7 == 0 ? 255 : next_byte();
-            weight[i] = round % 7 == 0 ? -128 : (gint8)(next_random() * 127);
-        }
-        for (guint t = 0; t < taps; t++)
-            in[t] = bytes + t * ROW;
-        for (gsize c = 0; c < channels; c++) {
-            bias[c] = (gint32)(next_random() * 10000);
-            scale[c] = fabsf(next_random()) * 0.01f;
-        }
-        const MleuRequantize to = {bias, scale, 10, -10, 245};
+    enum { STEP = 64 };
+    for (guint round = 0; round < 400; round++) {
+        const guint channels = 1 + round % 60;
+        const gsize row = (channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
+        RandomTile random;
+        guint8 out[MLEU_Q8_PIXELS * STEP];
+        random_tile(&random, round, channels, row, row);
+        for (gsize i = 0; i < random.tile.taps * row; i++)
+            random.weight[i] = round % 10 == 9 ? -128 : (gint8)(next_random() * 127);
         memset(out, 77, sizeof out);
-        kernels->q8_dwconv(out, in, taps, channels, weight, &to);
-        for (gsize c = 0; c < channels; c++) {
-            gint32 sum = bias[c];
-            for (guint t = 0; t < taps; t++)
-                sum += in[t][c] * weight[t * padded + c];
-            g_assert_cmpuint(out[c], ==, requantized(sum, scale[c], &to));
+        kernels->q8_dwconv(out, STEP, &random.tile);
+        for (guint p = 0; p < MLEU_Q8_PIXELS; p++) {
+            for (guint c = 0; c < STEP; c++) {
+                if (p >= random.tile.pixels || c >= channels) {
+                    g_assert_cmpuint(out[p * STEP + c], ==, 77);
+                    continue;
+                }
+                gint32 sum = random.bias[c];
+                for (guint t = 0; t < random.tile.taps; t++)
+                    sum += random.in[t * random.tile.pixels + p][c] * random.weight[t * row + c];
+                g_assert_cmpuint(out[p * STEP + c], ==,
+                                 requantized(sum, random.scale[c], &random.tile.to));
+            }
         }
-        g_assert_cmpuint(out[channels], ==, 77);
+        random_tile_clear(&random);
     }
+}
+
+/* The table falls to 0 at several distances, 1 among them: the largest logits alone count. */
+static void check_q8_mean(const MleuKernels *kernels)
+{
+    const guint class_counts[] = {1, 2, 15, 16, 17, 32, 313};
+    const guint reaches[] = {1, 2, 100, 3840, 32767};
+    guint32 *table = g_new(guint32, 32767);
+    for (guint round = 0; round < 350; round++) {
+        const guint classes = class_counts[round % G_N_ELEMENTS(class_counts)];
+        const guint reach = reaches[round / 7 % G_N_ELEMENTS(reaches)];
+        for (guint d = 0; d < 32767; d++)
+            table[d] = d < reach ? 1 + (65535 * (reach - d) / reach) : 0;
+        gint16 *logits = g_new(gint16, classes);
+        gint32 *bins = g_new(gint32, 2 * classes);
+        gint most = -32767;
+        for (guint c = 0; c < classes; c++) {
+            logits[c] = (gint16)(next_random() * (round % 3 == 0 ? 32767 : 300));
+            bins[2 * c] = (gint32)(next_random() * 7000);
+            bins[2 * c + 1] = (gint32)(next_random() * 7000);
+        }
+        /* The largest distance that there is. */
+        if (round % 5 == 0) {
+            logits[classes - 1] = -32767;
+            logits[0] = 32767;
+        }
+        MleuQ8Mean wanted = {0};
+        for (guint c = 0; c < classes; c++)
+            most = MAX(most, logits[c]);
+        for (guint c = 0; c < classes; c++) {
+            const gint64 weight = most - logits[c] < 32767 ? table[most - logits[c]] : 0;
+            wanted.weight += weight;
+            wanted.a += weight * bins[2 * c];
+            wanted.b += weight * bins[2 * c + 1];
+        }
+        const MleuQ8Softmax softmax = {table, reach, classes, bins};
+        const MleuQ8Mean mean = kernels->q8_mean(logits, &softmax);
+        g_assert_cmpint(mean.weight, ==, wanted.weight);
+        g_assert_cmpint(mean.a, ==, wanted.a);
+        g_assert_cmpint(mean.b, ==, wanted.b);
+        g_free(logits);
+        g_free(bins);
+    }
+    g_free(table);
 }
 
 static void check_q8_add(const MleuKernels *kernels)
@@ -481,8 +576,9 @@ int main(int argc, char **argv)
         {"dwconv", check_dwconv, MLEU_TIER_C},
         {"annealed-mean", check_annealed_mean, MLEU_TIER_C},
         {"chroma", check_chroma, MLEU_TIER_C},
-        {"q8-dot", check_q8_dot, MLEU_TIER_C},
-        {"q8-requantize", check_q8_requantize, MLEU_TIER_C},
+        {"q8-conv", check_q8_conv, MLEU_TIER_C},
+        {"q8-logits", check_q8_logits, MLEU_TIER_C},
+        {"q8-mean", check_q8_mean, MLEU_TIER_C},
         {"q8-dwconv", check_q8_dwconv, MLEU_TIER_C},
         {"enlarge", check_enlarge, MLEU_TIER_C},
         {"q8-add", check_q8_add, MLEU_TIER_C},

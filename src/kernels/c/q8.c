@@ -4,28 +4,6 @@
 
 #include "kernels/tiers.h"
 
-void mleu_q8_dot__c(gint32 *sums, const guint8 *const *in, guint pixels, guint taps, guint channels,
-                    const gint8 *weight)
-{
-    for (guint p = 0; p < pixels; p++) {
-        for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++)
-            sums[p * MLEU_Q8_OUTPUTS + o] = 0;
-    }
-    for (guint t = 0; t < taps; t++) {
-        for (guint c = 0; c < channels; c += 4, weight += 4 * MLEU_Q8_OUTPUTS) {
-            const guint count = MIN(4, channels - c);
-            for (guint p = 0; p < pixels; p++) {
-                const guint8 *x = in[t * pixels + p] + c;
-                gint32 *sum = sums + p * MLEU_Q8_OUTPUTS;
-                for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
-                    for (guint k = 0; k < count; k++)
-                        sum[o] += x[k] * weight[4 * o + k];
-                }
-            }
-        }
-    }
-}
-
 static inline guint8 requantize(gint32 sum, float scale, const MleuRequantize *to)
 {
     const float value = (float)sum * scale;
@@ -33,22 +11,77 @@ static inline guint8 requantize(gint32 sum, float scale, const MleuRequantize *t
     return (guint8)(to->zero + (gint32)lrintf(value < low ? low : value > high ? high : value));
 }
 
-void mleu_q8_requantize__c(guint8 *out, const gint32 *sums, gsize n, const MleuRequantize *to)
+/* The sums of one pixel of a tile, their bias included. */
+static void dot(gint32 *sums, const MleuQ8Tile *tile, guint pixel)
 {
-    for (gsize i = 0; i < n; i++)
-        out[i] = requantize(sums[i] + to->bias[i], to->scale[i], to);
+    const gint8 *weight = tile->weight;
+    for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++)
+        sums[o] = tile->to.bias[o];
+    for (guint t = 0; t < tile->taps; t++) {
+        const guint8 *in = tile->in[t * tile->pixels + pixel];
+        for (guint c = 0; c < tile->channels; c += 4, weight += 4 * MLEU_Q8_OUTPUTS) {
+            /* In 16 bits, of which compilers multiply and add pairs at once. */
+            gint16 x[4] = {0};
+            for (guint k = 0; k < MIN(4, tile->channels - c); k++)
+                x[k] = in[c + k];
+            for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++)
+                sums[o] += x[0] * weight[4 * o] + x[1] * weight[4 * o + 1] +
+                           x[2] * weight[4 * o + 2] + x[3] * weight[4 * o + 3];
+        }
+    }
 }
 
-void mleu_q8_dwconv__c(guint8 *out, const guint8 *const *in, guint taps, gsize channels,
-                       const gint8 *weight, const MleuRequantize *to)
+void mleu_q8_conv__c(guint8 *out, gsize step, gsize n, const MleuQ8Tile *tile)
 {
-    const gsize row = (channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
-    for (gsize c = 0; c < channels; c++) {
-        gint32 sum = to->bias[c];
-        for (guint t = 0; t < taps; t++)
-            sum += in[t][c] * weight[t * row + c];
-        out[c] = requantize(sum, to->scale[c], to);
+    for (guint p = 0; p < tile->pixels; p++) {
+        gint32 sums[MLEU_Q8_OUTPUTS];
+        dot(sums, tile, p);
+        for (gsize o = 0; o < n; o++)
+            out[p * step + o] = requantize(sums[o], tile->to.scale[o], &tile->to);
     }
+}
+
+void mleu_q8_logits__c(gint16 *out, gsize step, const MleuQ8Tile *tile)
+{
+    for (guint p = 0; p < tile->pixels; p++) {
+        gint32 sums[MLEU_Q8_OUTPUTS];
+        dot(sums, tile, p);
+        for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
+            const float logit = (float)sums[o] * tile->to.scale[o];
+            out[p * step + o] = (gint16)lrintf(CLAMP(logit, -32767.0f, 32767.0f));
+        }
+    }
+}
+
+void mleu_q8_dwconv__c(guint8 *out, gsize step, const MleuQ8Tile *tile)
+{
+    const gsize row = (tile->channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
+    for (guint p = 0; p < tile->pixels; p++) {
+        for (gsize c = 0; c < tile->channels; c++) {
+            gint32 sum = tile->to.bias[c];
+            for (guint t = 0; t < tile->taps; t++)
+                sum += tile->in[t * tile->pixels + p][c] * tile->weight[t * row + c];
+            out[p * step + c] = requantize(sum, tile->to.scale[c], &tile->to);
+        }
+    }
+}
+
+MleuQ8Mean mleu_q8_mean__c(const gint16 *logits, const MleuQ8Softmax *softmax)
+{
+    MleuQ8Mean mean = {0};
+    gint32 most = logits[0];
+    for (guint c = 1; c < softmax->classes; c++)
+        most = MAX(most, logits[c]);
+    for (guint c = 0; c < softmax->classes; c++) {
+        const guint below = (guint)(most - logits[c]);
+        if (below >= softmax->reach)
+            continue;
+        const gint64 weight = softmax->table[below];
+        mean.weight += weight;
+        mean.a += weight * softmax->bins[2 * c];
+        mean.b += weight * softmax->bins[2 * c + 1];
+    }
+    return mean;
 }
 
 void mleu_q8_add__c(guint8 *out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job)

@@ -43,6 +43,7 @@ typedef struct {
     Value in[MLEU_INPUTS_MAX];
     Value out;
     gboolean copy[MLEU_INPUTS_MAX]; /* of a concatenation: written elsewhere */
+    gboolean pointwise;             /* a convolution: reads its output's pixels and no others */
     guint parts, block;             /* tasks, and the pixels of one */
 } Step;
 
@@ -59,6 +60,7 @@ struct _State {
     gint16 *logits; /* of worker w: from w x MLEU_Q8_PIXELS x logit rows */
     gsize logits_size;
     gint32 *bins;
+    MleuQ8Softmax softmax;
     float table_temperature;
     guint32 table[SOFTMAX_TABLE];
     const gint *cancel;
@@ -97,19 +99,29 @@ static void gather(const Step *step, guint first, guint count, const guint8 **po
 {
     const MleuNode *node = step->node;
     const Value *in = &step->in[0];
+    if (step->pointwise) {
+        for (guint p = 0; p < count; p++)
+            pointers[p] = pixel_at(in, first + p);
+        return;
+    }
+    guint oy = first / step->out.w, ox = first % step->out.w;
     for (guint p = 0; p < count; p++) {
-        const gint oy = (gint)((first + p) / step->out.w), ox = (gint)((first + p) % step->out.w);
+        const gint top = (gint)(oy * node->stride) - (gint)node->pad_top;
+        const gint left = (gint)(ox * node->stride) - (gint)node->pad_left;
         const guint8 **pointer = pointers + p;
         for (guint ky = 0; ky < node->kernel_h; ky++) {
-            const gint y =
-                oy * (gint)node->stride + (gint)(ky * node->dilation) - (gint)node->pad_top;
+            const gint y = top + (gint)(ky * node->dilation);
+            const gboolean inside = y >= 0 && y < (gint)in->h;
+            const guint8 *row = inside ? pixel_at(in, (guint)y * in->w) : NULL;
             for (guint kx = 0; kx < node->kernel_w; kx++, pointer += count) {
-                const gint x =
-                    ox * (gint)node->stride + (gint)(kx * node->dilation) - (gint)node->pad_left;
-                *pointer = y >= 0 && y < (gint)in->h && x >= 0 && x < (gint)in->w
-                               ? in->data + ((gsize)y * in->w + (gsize)x) * in->pixel
-                               : step->layer->padding;
+                const gint x = left + (gint)(kx * node->dilation);
+                *pointer = inside && x >= 0 && x < (gint)in->w ? row + (gsize)x * in->pixel
+                                                               : step->layer->padding;
             }
+        }
+        if (++ox == step->out.w) {
+            ox = 0;
+            oy++;
         }
     }
 }
@@ -119,13 +131,30 @@ static const guint8 **worker_pointers(const State *state)
     return state->pointers + mleu_pool_current_worker() * state->pointers_size;
 }
 
+/* The tile of a step's first block of outputs, its pixels and pointers still to be set. */
+static MleuQ8Tile first_tile(const MleuQ8Layer *layer)
+{
+    return (MleuQ8Tile){
+        .taps = layer->taps, .channels = layer->channels, .weight = layer->weight, .to = layer->to};
+}
+
+/* To the next block of outputs. */
+static void next_block(MleuQ8Tile *tile, const MleuQ8Layer *layer)
+{
+    tile->weight += layer->block_bytes;
+    tile->to.bias += MLEU_Q8_OUTPUTS;
+    tile->to.scale += MLEU_Q8_OUTPUTS;
+}
+
 static void conv_depthwise(const Step *step, guint first, guint last)
 {
     const guint8 **pointers = worker_pointers(step->state);
-    for (guint p = first; p < last; p++) {
-        gather(step, p, 1, pointers);
-        step->state->kernels->q8_dwconv(pixel_at(&step->out, p), pointers, step->layer->taps,
-                                        step->out.channels, step->layer->weight, &step->layer->to);
+    MleuQ8Tile tile = first_tile(step->layer);
+    tile.in = pointers;
+    for (guint p = first; p < last; p += MLEU_Q8_PIXELS) {
+        tile.pixels = MIN(MLEU_Q8_PIXELS, last - p);
+        gather(step, p, tile.pixels, pointers);
+        step->state->kernels->q8_dwconv(pixel_at(&step->out, p), step->out.pixel, &tile);
     }
 }
 
@@ -133,32 +162,19 @@ static void conv_depthwise(const Step *step, guint first, guint last)
  * weights stay in the first-level cache while the tiles go by. */
 static void conv_dense(const Step *step, guint first, guint last)
 {
-    const MleuKernels *kernels = step->state->kernels;
     const MleuQ8Layer *layer = step->layer;
     const guint8 **pointers = worker_pointers(step->state);
-    const gsize block = (gsize)layer->taps * layer->depth * 4 * MLEU_Q8_OUTPUTS;
-    const guint8 **tile = pointers;
-    for (guint p = first; p < last; p += MLEU_Q8_PIXELS) {
-        const guint count = MIN(MLEU_Q8_PIXELS, last - p);
-        gather(step, p, count, tile);
-        tile += (gsize)count * layer->taps;
-    }
-    for (guint b = 0; b < layer->blocks; b++) {
+    MleuQ8Tile tile = first_tile(layer);
+    for (guint p = first; p < last; p += MLEU_Q8_PIXELS)
+        gather(step, p, MIN(MLEU_Q8_PIXELS, last - p), pointers + (gsize)(p - first) * layer->taps);
+    for (guint b = 0; b < layer->blocks; b++, next_block(&tile, layer)) {
         const guint channel = b * MLEU_Q8_OUTPUTS;
         const gsize n = MIN(MLEU_Q8_OUTPUTS, step->out.channels - channel);
-        MleuRequantize to = layer->to;
-        to.bias += channel;
-        to.scale += channel;
-        tile = pointers;
         for (guint p = first; p < last; p += MLEU_Q8_PIXELS) {
-            const guint count = MIN(MLEU_Q8_PIXELS, last - p);
-            gint32 sums[MLEU_Q8_PIXELS * MLEU_Q8_OUTPUTS];
-            kernels->q8_dot(sums, tile, count, layer->taps, layer->channels,
-                            layer->weight + b * block);
-            for (guint i = 0; i < count; i++)
-                kernels->q8_requantize(pixel_at(&step->out, p + i) + channel,
-                                       sums + i * MLEU_Q8_OUTPUTS, n, &to);
-            tile += (gsize)count * layer->taps;
+            tile.in = pointers + (gsize)(p - first) * layer->taps;
+            tile.pixels = MIN(MLEU_Q8_PIXELS, last - p);
+            step->state->kernels->q8_conv(pixel_at(&step->out, p) + channel, step->out.pixel, n,
+                                          &tile);
         }
     }
 }
@@ -219,26 +235,23 @@ static void maxpool(const Step *step, guint first, guint last)
     }
 }
 
-/* softmax(logits / T) . bins of one pixel, in whole numbers up to the last division. */
+/* a*, b* of one pixel from its logits: whole numbers up to the division, which is done in double
+ * precision, the sums being below 2^53. */
 static void decode(const State *state, const gint16 *logits, float *a, float *b)
 {
-    const guint classes = state->graph->classes;
-    gint32 most = logits[0];
-    for (guint c = 1; c < classes; c++)
-        most = MAX(most, logits[c]);
-    gint64 total = 0, sum_a = 0, sum_b = 0;
-    for (guint c = 0; c < classes; c++) {
-        const gint32 below = most - logits[c];
-        if (below >= SOFTMAX_TABLE)
-            continue;
-        const gint64 weight = state->table[below];
-        total += weight;
-        sum_a += weight * state->bins[2 * c];
-        sum_b += weight * state->bins[2 * c + 1];
-    }
-    /* In double precision: the sums are below 2^53. */
-    *a = (float)((double)sum_a / (double)(total * BIN_UNIT));
-    *b = (float)((double)sum_b / (double)(total * BIN_UNIT));
+    const MleuGraph *graph = state->graph;
+    const MleuQ8Mean mean = state->kernels->q8_mean(logits, &state->softmax);
+    *a = (float)((double)mean.a / (double)(mean.weight * BIN_UNIT));
+    *b = (float)((double)mean.b / (double)(mean.weight * BIN_UNIT));
+    if (graph->head != MLEU_HEAD_COMBINED)
+        return;
+    const float share = (float)graph->blend;
+    const float unit = (float)(graph->head_scale / MLEU_Q8_LOGIT);
+    const gint16 *regressed = logits + graph->classes;
+    const float other_a = (float)regressed[0] * unit, other_b = (float)regressed[1] * unit;
+    const float move_a = share * (other_a - *a), move_b = share * (other_b - *b);
+    *a += move_a;
+    *b += move_b;
 }
 
 /* The last convolution and the head, a tile of pixels at a time: the logits of the picture are
@@ -246,44 +259,20 @@ static void decode(const State *state, const gint16 *logits, float *a, float *b)
 static void head(const Step *step, guint first, guint last)
 {
     const State *state = step->state;
-    const MleuGraph *graph = state->graph;
     const MleuQ8Layer *layer = step->layer;
     const guint8 **pointers = worker_pointers(state);
-    const gsize block = (gsize)layer->taps * layer->depth * 4 * MLEU_Q8_OUTPUTS;
     const gsize row = (gsize)layer->blocks * MLEU_Q8_OUTPUTS, plane = pixels_of(&step->out);
     gint16 *logits = state->logits + mleu_pool_current_worker() * state->logits_size;
-    const float share = (float)graph->blend;
-    const float regressed_scale = (float)(graph->head_scale / MLEU_Q8_LOGIT);
 
     for (guint p = first; p < last; p += MLEU_Q8_PIXELS) {
-        const guint count = MIN(MLEU_Q8_PIXELS, last - p);
-        gather(step, p, count, pointers);
-        for (guint b = 0; b < layer->blocks; b++) {
-            gint32 sums[MLEU_Q8_PIXELS * MLEU_Q8_OUTPUTS];
-            state->kernels->q8_dot(sums, pointers, count, layer->taps, layer->channels,
-                                   layer->weight + b * block);
-            for (guint i = 0; i < count; i++) {
-                for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
-                    const guint channel = b * MLEU_Q8_OUTPUTS + o;
-                    const float logit =
-                        (float)(sums[i * MLEU_Q8_OUTPUTS + o] + layer->bias[channel]) *
-                        layer->scale[channel];
-                    logits[i * row + channel] = (gint16)lrintf(CLAMP(logit, -32767.0f, 32767.0f));
-                }
-            }
-        }
-        for (guint i = 0; i < count; i++) {
-            float *a = state->result + p + i, *b = a + plane;
-            decode(state, logits + i * row, a, b);
-            if (graph->head == MLEU_HEAD_COMBINED) {
-                const gint16 *regressed = logits + i * row + graph->classes;
-                const float other_a = (float)regressed[0] * regressed_scale;
-                const float other_b = (float)regressed[1] * regressed_scale;
-                const float move_a = share * (other_a - *a), move_b = share * (other_b - *b);
-                *a += move_a;
-                *b += move_b;
-            }
-        }
+        MleuQ8Tile tile = first_tile(layer);
+        tile.in = pointers;
+        tile.pixels = MIN(MLEU_Q8_PIXELS, last - p);
+        gather(step, p, tile.pixels, pointers);
+        for (guint b = 0; b < layer->blocks; b++, next_block(&tile, layer))
+            state->kernels->q8_logits(logits + b * MLEU_Q8_OUTPUTS, row, &tile);
+        for (guint i = 0; i < tile.pixels; i++)
+            decode(state, logits + i * row, state->result + p + i, state->result + plane + p + i);
     }
 }
 
@@ -346,6 +335,9 @@ static void make_step(State *state, guint index, const MleuQ8Layer *layers,
     const guint pixels = pixels_of(&step->out);
     step->block = pixels < FEW_PIXELS ? BLOCK_FEW : BLOCK_MANY;
     step->parts = any ? (pixels + step->block - 1) / step->block : 0;
+    step->pointwise = step->node->op == MLEU_OP_CONV2D && step->layer->taps == 1 &&
+                      step->node->stride == 1 && step->node->pad_top == 0 &&
+                      step->node->pad_left == 0 && pixels == pixels_of(&step->in[0]);
     if (step->node->op == MLEU_OP_CONV2D)
         state->pointers_size = MAX(state->pointers_size, (gsize)step->layer->taps * step->block);
 }
@@ -402,7 +394,24 @@ static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuP
     state->bins = g_new0(gint32, 2 * graph->classes);
     for (guint i = 0; i < 2 * graph->classes; i++)
         state->bins[i] = (gint32)lrintf(graph->bins[i] * BIN_UNIT);
+    state->softmax =
+        (MleuQ8Softmax){.table = state->table, .classes = graph->classes, .bins = state->bins};
     return state;
+}
+
+/* The softmax's table, and from where on it is 0. */
+static void set_temperature(State *state, float temperature)
+{
+    if (state->table_temperature == temperature)
+        return;
+    state->table_temperature = temperature;
+    state->softmax.reach = SOFTMAX_TABLE;
+    for (guint d = 0; d < SOFTMAX_TABLE; d++) {
+        state->table[d] =
+            (guint32)lrint(SOFTMAX_UNIT * exp(-(double)d / (MLEU_Q8_LOGIT * (double)temperature)));
+        if (state->table[d] == 0)
+            state->softmax.reach = MIN(state->softmax.reach, d);
+    }
 }
 
 static void state_run(gpointer data, float temperature, const gint *cancel, float *result)
@@ -410,12 +419,7 @@ static void state_run(gpointer data, float temperature, const gint *cancel, floa
     State *state = data;
     state->cancel = cancel;
     state->result = result;
-    if (state->table_temperature != temperature) {
-        state->table_temperature = temperature;
-        for (guint d = 0; d < SOFTMAX_TABLE; d++)
-            state->table[d] = (guint32)lrint(
-                SOFTMAX_UNIT * exp(-(double)d / (MLEU_Q8_LOGIT * (double)temperature)));
-    }
+    set_temperature(state, temperature);
     for (guint s = 0; s + 1 < state->graph->n_nodes && !is_cancelled(state); s++)
         mleu_pool_run(state->pool, run_step, &state->steps[s], state->steps[s].parts);
 }

@@ -17,7 +17,7 @@ static guint round_up(guint value, guint multiple)
 }
 
 /* Weights c and c + 1 of one tap, c even, of one sign: at most 128 together, or the first step of
- * q8_dot would need more than 16 bits. */
+ * q8_conv would need more than 16 bits. */
 static gboolean pair_fits(gint first, gint second)
 {
     const gint positive = MAX(first, 0) + MAX(second, 0);
@@ -29,18 +29,18 @@ static gboolean pair_fits(gint first, gint second)
 static gboolean pack_dense(const MleuNode *node, guint in_channels, MleuQ8Layer *layer)
 {
     const gsize taps = layer->taps;
-    layer->depth = (in_channels + 3) / 4;
+    const gsize depth = (in_channels + 3) / 4;
     layer->blocks = (node->channels + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS;
-    const gsize block = taps * layer->depth * 4 * MLEU_Q8_OUTPUTS;
-    layer->weight = g_malloc0(layer->blocks * block);
+    layer->block_bytes = taps * depth * 4 * MLEU_Q8_OUTPUTS;
+    layer->weight = g_malloc0(layer->blocks * layer->block_bytes);
     for (guint o = 0; o < node->channels; o++) {
-        gint8 *packed = layer->weight + o / MLEU_Q8_OUTPUTS * block;
+        gint8 *packed = layer->weight + o / MLEU_Q8_OUTPUTS * layer->block_bytes;
         const gint8 *row = node->weight_q8 + o * in_channels * taps;
         for (gsize t = 0; t < taps; t++) {
             for (guint c = 0; c < in_channels; c++) {
                 const gint8 weight = row[c * taps + t];
-                packed[((t * layer->depth + c / 4) * MLEU_Q8_OUTPUTS + o % MLEU_Q8_OUTPUTS) * 4 +
-                       c % 4] = weight;
+                packed[((t * depth + c / 4) * MLEU_Q8_OUTPUTS + o % MLEU_Q8_OUTPUTS) * 4 + c % 4] =
+                    weight;
                 if (c % 2 == 0 && c + 1 < in_channels &&
                     !pair_fits(weight, row[(c + 1) * taps + t]))
                     return FALSE;

@@ -7,12 +7,12 @@ G_BEGIN_DECLS
 
 /**
  * MleuQ8Layer: what a quantised graph's node needs that does not depend on the picture's size.
- * @weight: packed for q8_dot, blocks of MLEU_Q8_OUTPUTS after one another; depthwise: for
- * q8_dwconv.
+ * @weight: packed for q8_conv, @blocks of MLEU_Q8_OUTPUTS outputs and @block_bytes after one
+ * another; depthwise: for q8_dwconv.
  * @bias: by channel, padded to MLEU_Q8_OUTPUTS; likewise @scale. The share of the input's zero is
  * in the bias.
  * @padding: a pixel of the input's zero.
- * @to: for q8_requantize; of the last node only bias and scale, the scale being that of a logit.
+ * @to: of the last node only bias and scale, the scale being that of a logit.
  * @add: of an addition.
  */
 typedef struct {
@@ -21,7 +21,8 @@ typedef struct {
     float *scale;
     guint8 *padding;
     gboolean depthwise;
-    guint taps, channels, depth, blocks; /* of the input; depth: groups of four */
+    guint taps, channels, blocks; /* channels: of the input */
+    gsize block_bytes;
     MleuRequantize to;
     MleuQ8Add add;
 } MleuQ8Layer;

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The network alone, at 256 x 256, for every model given, precision and tier of kernels: CPU time
+ * of one run with one thread, and the share of what registers alone reach. Rows of a model are
+ * measured in turn, so that all see the same machine.
+ *
+ *   bench-network [--only TIER/PRECISION] MODEL...
+ *
+ * --only, such as avx2/int8, is for profilers.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench.h"
+#include "nn/plan.h"
+
+enum { SIDE = 256, ROUNDS = 11, ROWS = 2 * MLEU_N_TIERS };
+
+typedef struct {
+    MleuTier tier;
+    MleuPrecision precision;
+    MleuPlan *plan;
+    double seconds[ROUNDS];
+} Row;
+
+static char *only, **models;
+
+static const GOptionEntry entries[] = {
+    {"only", 0, 0, G_OPTION_ARG_STRING, &only, "One row, such as avx2/int8", "TIER/PRECISION"},
+    {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &models, NULL, "MODEL..."},
+    G_OPTION_ENTRY_NULL,
+};
+
+static gboolean is_wanted(const Row *row)
+{
+    char *name = g_strdup_printf("%s/%s", mleu_tier_name(row->tier),
+                                 row->precision == MLEU_PRECISION_INT8 ? "int8" : "float32");
+    const gboolean wanted = only == NULL || g_str_equal(only, name);
+    g_free(name);
+    return wanted;
+}
+
+static double run_once(MleuPlan *plan, float *ab)
+{
+    const double begin = bench_cpu_seconds();
+    if (!mleu_plan_run(plan, 0.38, NULL, ab, NULL))
+        g_error("the network does not run");
+    return bench_cpu_seconds() - begin;
+}
+
+static void measure(MleuModel *model, MleuPool *pool, const double *peaks)
+{
+    Row rows[ROWS] = {0};
+    guint n = 0, width, height;
+    for (guint tier = 0; tier <= (guint)mleu_cpu_best_tier(); tier++) {
+        for (guint q8 = 0; q8 < (mleu_model_is_quantized(model) ? 2 : 1); q8++) {
+            Row *row = &rows[n];
+            row->tier = (MleuTier)tier;
+            row->precision = q8 ? MLEU_PRECISION_INT8 : MLEU_PRECISION_FLOAT32;
+            if (!is_wanted(row))
+                continue;
+            mleu_cpu_set_limit(mleu_tier_name(row->tier), NULL);
+            row->plan = mleu_plan_new(model, SIDE, SIDE, row->precision, pool, NULL);
+            if (row->plan == NULL)
+                g_error("no memory");
+            for (guint i = 0; i < SIDE * SIDE; i++)
+                mleu_plan_get_input(row->plan)[i] = (float)(i * 2654435761u >> 24) * (100 / 255.0f);
+            n++;
+        }
+    }
+    if (n == 0)
+        return;
+    mleu_plan_get_grid(rows[0].plan, &width, &height);
+    float *ab = g_new(float, (gsize)2 * width * height);
+    for (guint round = 0; round < ROUNDS; round++) {
+        for (guint i = 0; i < n; i++) {
+            /* Portable kernels take long, and need no fine figures. */
+            if (rows[i].tier == MLEU_TIER_C && round >= 3)
+                continue;
+            if (round == 0)
+                run_once(rows[i].plan, ab);
+            rows[i].seconds[round] = run_once(rows[i].plan, ab);
+        }
+    }
+    const double macs = (double)mleu_model_get_macs(model, SIDE, SIDE);
+    printf("%s: %.2f GMAC\n", mleu_model_get_name(model), macs * 1e-9);
+    for (guint i = 0; i < n; i++) {
+        const Row *row = &rows[i];
+        const gboolean q8 = row->precision == MLEU_PRECISION_INT8;
+        const double seconds = bench_median(rows[i].seconds, row->tier == MLEU_TIER_C ? 3 : ROUNDS);
+        const double peak = peaks[2 * row->tier + (q8 ? 1 : 0)];
+        printf("  %-5s %-8s %8.1f ms %7.1f GMAC/s", mleu_tier_name(row->tier),
+               q8 ? "int8" : "float32", seconds * 1e3, macs / seconds * 1e-9);
+        if (peak > 0)
+            printf("  %3.0f %% of %.0f", 100 * macs / seconds / peak, peak * 1e-9);
+        printf("\n");
+        mleu_plan_free(row->plan);
+    }
+    g_free(ab);
+}
+
+int main(int argc, char **argv)
+{
+    GError *error = NULL;
+    GOptionContext *context = g_option_context_new("- times the network alone");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, &error) || models == NULL) {
+        fprintf(stderr, "%s\n", error != NULL ? error->message : "no model is given");
+        return 1;
+    }
+    g_option_context_free(context);
+    double peaks[2 * MLEU_N_TIERS];
+    MleuPool *pool = mleu_pool_new(1, NULL);
+    for (guint tier = 0; tier < MLEU_N_TIERS; tier++) {
+        const gboolean have = tier <= (guint)mleu_cpu_best_tier();
+        peaks[2 * tier] = have ? bench_peak_float32((MleuTier)tier) : 0;
+        peaks[2 * tier + 1] = have ? bench_peak_int8((MleuTier)tier) : 0;
+    }
+    for (guint i = 0; models[i] != NULL; i++) {
+        const double begin = bench_seconds();
+        MleuModel *model = mleu_model_load(models[i], &error);
+        if (model == NULL) {
+            fprintf(stderr, "%s\n", error->message);
+            g_error_free(error);
+            return 1;
+        }
+        printf("loaded in %.0f ms; ", (bench_seconds() - begin) * 1e3);
+        measure(model, pool, peaks);
+        mleu_model_unref(model);
+    }
+    mleu_pool_free(pool);
+    return 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bench.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+static double read_clock(clockid_t id)
+{
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double bench_cpu_seconds(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double bench_seconds(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+#if defined(__x86_64__)
+/* The empty assembly keeps the compiler from merging steps; twelve sums hide the latencies. */
+enum { SUMS = 12, STEPS = 4000000 };
+
+__attribute__((target("avx2"))) static double peak_int8_avx2(void)
+{
+    __m256i sum[SUMS], x = _mm256_set1_epi8(3);
+    const __m256i ones = _mm256_set1_epi16(1), weight = _mm256_set1_epi8(2);
+    for (guint i = 0; i < SUMS; i++)
+        sum[i] = _mm256_setzero_si256();
+    const double begin = bench_cpu_seconds();
+    for (guint step = 0; step < STEPS; step++) {
+        for (guint i = 0; i < SUMS; i++) {
+            __asm__ volatile("" : "+x"(x));
+            __m256i words = _mm256_maddubs_epi16(x, weight);
+            sum[i] = _mm256_add_epi32(sum[i], _mm256_madd_epi16(words, ones));
+        }
+    }
+    const double seconds = bench_cpu_seconds() - begin;
+    for (guint i = 0; i < SUMS; i++)
+        __asm__ volatile("" : : "x"(sum[i]));
+    return 32.0 * SUMS * STEPS / seconds;
+}
+
+__attribute__((target("avx2,fma"))) static double peak_float32_avx2(void)
+{
+    __m256 sum[SUMS], x = _mm256_set1_ps(1e-6f);
+    const __m256 weight = _mm256_set1_ps(0.5f);
+    for (guint i = 0; i < SUMS; i++)
+        sum[i] = _mm256_setzero_ps();
+    const double begin = bench_cpu_seconds();
+    for (guint step = 0; step < STEPS; step++) {
+        __asm__ volatile("" : "+x"(x));
+        for (guint i = 0; i < SUMS; i++)
+            sum[i] = _mm256_fmadd_ps(x, weight, sum[i]);
+    }
+    const double seconds = bench_cpu_seconds() - begin;
+    for (guint i = 0; i < SUMS; i++)
+        __asm__ volatile("" : : "x"(sum[i]));
+    return 8.0 * SUMS * STEPS / seconds;
+}
+#endif
+
+double bench_peak_int8(MleuTier tier)
+{
+#if defined(__x86_64__)
+    if (tier == MLEU_TIER_AVX2)
+        return peak_int8_avx2();
+#endif
+    (void)tier;
+    return 0;
+}
+
+double bench_peak_float32(MleuTier tier)
+{
+#if defined(__x86_64__)
+    if (tier == MLEU_TIER_AVX2)
+        return peak_float32_avx2();
+#endif
+    (void)tier;
+    return 0;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+double bench_median(double *values, guint n)
+{
+    qsort(values, n, sizeof *values, compare);
+    return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+double bench_peak_memory(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
+}

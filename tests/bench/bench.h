@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "cpu.h"
+
+/*
+ * What the benchmark programs share. Times are CPU seconds of the whole process: a machine that is
+ * busy with other work changes them little, and threads do not make them smaller.
+ */
+
+/* CPU seconds that this process has used, all threads together. */
+double bench_cpu_seconds(void);
+
+/* Wall-clock seconds. */
+double bench_seconds(void);
+
+/* Multiply-accumulates a second of one thread, from a loop that touches registers alone: 8-bit (two
+ * instructions multiply 32 pairs: what exact sums without VNNI take) and float32 (fused). 0 where
+ * the tier has no such loop. */
+double bench_peak_int8(MleuTier tier);
+double bench_peak_float32(MleuTier tier);
+
+/* The median of @n values, which are sorted. */
+double bench_median(double *values, guint n);
+
+/* Largest resident memory of this process so far, in MiB. */
+double bench_peak_memory(void);
