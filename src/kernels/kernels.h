@@ -117,10 +117,10 @@ typedef struct {
       (guint m, guint n, guint k, const float *a, gsize lda, const float *b, gsize ldb, float *c,  \
        gsize ldc))                                                                                 \
     /* sum(p, o) = over taps t and channels c, of in[t][p][c] weight[t][c / 4][o][c % 4]. out: n   \
-       of the MLEU_Q8_OUTPUTS outputs, requantised, of pixels `step` bytes apart. */                        \
+       of the MLEU_Q8_OUTPUTS outputs, requantised, of pixels `step` bytes apart. */               \
     X(void, q8_conv, (guint8 * out, gsize step, gsize n, const MleuQ8Tile *tile))                  \
     /* The same sums: (sum + bias) x scale in float32, clamped to -32767 .. 32767 and rounded to   \
-       the nearest, halves to even; all outputs, of pixels `step` values apart. */                           \
+       the nearest, halves to even; all outputs, of pixels `step` values apart. */                 \
     X(void, q8_logits, (gint16 * out, gsize step, const MleuQ8Tile *tile))                         \
     /* A depthwise convolution: out[p][c] from the sum over taps of in[t][p][c] weight[t][c]. */   \
     X(void, q8_dwconv, (guint8 * out, gsize step, const MleuQ8Tile *tile))                         \
@@ -142,7 +142,8 @@ typedef struct {
     X(void, f32_annealed_mean,                                                                     \
       (float *a, float *b, gsize n, const float *logits, gsize step, guint classes,                \
        const float *bins, float temperature))                                                      \
-    /* n values of a* or b* between two rows of the small grid; y: luma of the pixels. */          \
+    /* n values of a* or b* between two rows of the small grid; y: luma of the pixels. out is none \
+       of what is read. */                                                                         \
     X(void, f32_enlarge, (float *out, const float *y, gsize n, const MleuEnlarge *job))            \
     /* Cb, Cr (-0.5 .. 0.5) of n pixels of luma y (0 .. 1) and colour a*, b*: of the colour that   \
        has this a*, b* and this luma, its chroma lowered until R'G'B' lies in 0 .. 1 with the      \

@@ -107,7 +107,7 @@ static inline __m256i requantize_two(Sums a, Sums b, const float *scale, const M
 }
 
 /* Sixteen bytes, or the first `n`: another thread may be writing those beyond. */
-static inline void store_bytes(guint8 *out, __m128i bytes, gsize n)
+static inline __attribute__((always_inline)) void store_bytes(guint8 *out, __m128i bytes, gsize n)
 {
     guint8 all[16];
     if (n == 16) {
@@ -118,7 +118,7 @@ static inline void store_bytes(guint8 *out, __m128i bytes, gsize n)
     memcpy(out, all, n);
 }
 
-static inline __m128i load_bytes(const guint8 *bytes, gsize n)
+static inline __attribute__((always_inline)) __m128i load_bytes(const guint8 *bytes, gsize n)
 {
     guint8 all[16] = {0};
     if (n == 16)
