@@ -117,14 +117,14 @@ int main(int argc, char **argv)
         peaks[2 * tier + 1] = have ? bench_peak_int8((MleuTier)tier) : 0;
     }
     for (guint i = 0; models[i] != NULL; i++) {
-        const double begin = bench_seconds();
+        const double begin = bench_cpu_seconds();
         MleuModel *model = mleu_model_load(models[i], &error);
         if (model == NULL) {
             fprintf(stderr, "%s\n", error->message);
             g_error_free(error);
             return 1;
         }
-        printf("loaded in %.0f ms; ", (bench_seconds() - begin) * 1e3);
+        printf("loaded in %.0f ms; ", (bench_cpu_seconds() - begin) * 1e3);
         measure(model, pool, peaks);
         mleu_model_unref(model);
     }

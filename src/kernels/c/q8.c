@@ -20,7 +20,7 @@ static void dot(gint32 *sums, const MleuQ8Tile *tile, guint pixel)
     for (guint t = 0; t < tile->taps; t++) {
         const guint8 *in = tile->in[t * tile->pixels + pixel];
         for (guint c = 0; c < tile->channels; c += 4, weight += 4 * MLEU_Q8_OUTPUTS) {
-            /* In 16 bits, of which compilers multiply and add pairs at once. */
+            /* Zeros beyond the pixel's channels: the loop below has a constant length. */
             gint16 x[4] = {0};
             for (guint k = 0; k < MIN(4, tile->channels - c); k++)
                 x[k] = in[c + k];
