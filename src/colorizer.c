@@ -8,12 +8,16 @@
 #include "color/render.h"
 #include "color/scale.h"
 #include "nn/plan.h"
+#include "temporal/motion.h"
 #include "temporal/scenecut.h"
 #include "temporal/smooth.h"
 
 /* A strip of film is scaled so that its long side is this at most, whatever its short side becomes:
  * bounded memory. */
 #define LONG_SIDE_MAX 8192
+
+/* Of a frame whose time is not known. */
+#define UNKNOWN_SECONDS (1.0 / 25)
 
 struct _MleuColorizer {
     MleuModel *model;
@@ -25,9 +29,13 @@ struct _MleuColorizer {
     float *predicted; /* a*, b*, on the grid */
     float *colours;   /* the same, smoothed */
     gsize values;     /* of each of the two */
-    gboolean have_past;
     MleuGuide guide;
+    MleuMotion *motion;
+    MleuHistory *history;
     MleuSceneCut cut;
+    /* Of the frame given to predict(), until smooth() takes it into the history. */
+    MleuSceneCut next_cut;
+    gboolean starts_scene, is_predicted;
     gint cancel;
     MleuStats stats;
 };
@@ -123,6 +131,9 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
         .offset_x = (c->input_width - content_width) / 2 / cell_x,
         .offset_y = (c->input_height - content_height) / 2 / cell_y,
     };
+    c->motion = mleu_motion_new(c->input_width, c->input_height, c->grid_width, c->grid_height,
+                                mleu_kernels_get(mleu_cpu_tier()));
+    c->history = mleu_history_new(c->grid_width, c->grid_height, c->pool);
     mleu_guide_init(&c->guide, c->grid_width, c->grid_height);
     c->renderer = mleu_renderer_new(&config->input, &config->output, &grid, c->pool);
     return c;
@@ -134,6 +145,8 @@ void mleu_colorizer_free(MleuColorizer *c)
         return;
     mleu_renderer_free(c->renderer);
     mleu_scaler_free(c->scaler);
+    mleu_history_free(c->history);
+    mleu_motion_free(c->motion);
     mleu_plan_free(c->plan);
     mleu_pool_free(c->pool);
     mleu_guide_clear(&c->guide);
@@ -148,6 +161,19 @@ static double seconds_since(gint64 begin)
     return (double)(g_get_monotonic_time() - begin) * 1e-6;
 }
 
+/* Looks for a new scene, then for the motion since the frame before. */
+static void follow(MleuColorizer *c)
+{
+    const float *lightness = mleu_plan_get_input(c->plan);
+    c->next_cut = c->cut;
+    c->starts_scene =
+        mleu_scene_cut_next(&c->next_cut, lightness, c->input_width, c->input_height) ||
+        mleu_history_is_empty(c->history);
+    mleu_motion_look(c->motion, lightness);
+    if (!c->starts_scene)
+        mleu_motion_find(c->motion, mleu_history_next_steps(c->history));
+}
+
 gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const MleuParams *params,
                                 GError **error)
 {
@@ -155,28 +181,36 @@ gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const 
     const double temperature = params->temperature > 0 ? within(params->temperature, 0.05, 5)
                                                        : mleu_model_get_temperature(c->model);
     mleu_scaler_run(c->scaler, frame, mleu_plan_get_input(c->plan));
-    const gboolean good = mleu_plan_run(c->plan, temperature, &c->cancel, c->predicted, error);
+    const gint64 scaled = g_get_monotonic_time();
+    follow(c);
+    const double followed = seconds_since(scaled);
+    c->is_predicted = !params->carry || c->starts_scene || !mleu_history_reaches(c->history);
+    const gboolean good =
+        !c->is_predicted || mleu_plan_run(c->plan, temperature, &c->cancel, c->predicted, error);
     c->stats.frames += good ? 1 : 0;
-    c->stats.predict_seconds += seconds_since(begin);
+    c->stats.predictions += good && c->is_predicted ? 1 : 0;
+    c->stats.smooth_seconds += followed;
+    c->stats.predict_seconds += seconds_since(begin) - followed;
     return good;
 }
 
 gboolean mleu_colorizer_smooth(MleuColorizer *c, double seconds, const MleuParams *params)
 {
     const gint64 begin = g_get_monotonic_time();
-    gboolean is_cut =
-        mleu_scene_cut_next(&c->cut, mleu_plan_get_input(c->plan), c->input_width, c->input_height);
-    float rate = mleu_smooth_rate(seconds, within(params->smoothing, 0, 1));
-    if (!c->have_past) {
-        is_cut = TRUE;
-        c->have_past = TRUE;
-    }
-    if (is_cut)
-        rate = 1;
-    mleu_smooth(c->colours, c->predicted, c->values, rate);
-    c->stats.scene_cuts += is_cut ? 1 : 0;
+    if (isnan(seconds))
+        seconds = UNKNOWN_SECONDS;
+    /* A frame without a prediction of its own has no other colours than those before the gap. */
+    const gboolean is_gap = seconds < 0 || seconds > MLEU_SMOOTH_GAP;
+    if (c->starts_scene || (is_gap && c->is_predicted))
+        mleu_history_clear(c->history);
+    mleu_history_add(c->history, c->is_predicted ? c->predicted : NULL,
+                     within(seconds, 0, MLEU_SMOOTH_GAP));
+    mleu_history_colours(c->history, within(params->smoothing, 0, 1), c->colours);
+    mleu_motion_accept(c->motion);
+    c->cut = c->next_cut;
+    c->stats.scene_cuts += c->starts_scene ? 1 : 0;
     c->stats.smooth_seconds += seconds_since(begin);
-    return is_cut;
+    return c->starts_scene;
 }
 
 void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuFrame *output,
@@ -194,8 +228,8 @@ void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuF
 void mleu_colorizer_reset(MleuColorizer *c)
 {
     mleu_scene_cut_reset(&c->cut);
+    mleu_history_clear(c->history);
     memset(c->colours, 0, c->values * sizeof(float));
-    c->have_past = FALSE;
 }
 
 void mleu_colorizer_cancel(MleuColorizer *c, gboolean cancel)

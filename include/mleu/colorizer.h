@@ -65,9 +65,10 @@ MLEU_API void mleu_config_init(MleuConfig *config);
  * @saturation: factor on a*, b* on top of the model's own, 0 .. 4, default 1.
  * @temperature: of the annealed mean, 0.05 .. 5: low gives bold colours, high gives safe ones. 0:
  * the model's own. A regression head ignores it.
- * @smoothing: 0 (each frame for itself) .. 1 (slowest): the time constant of the colours'
- * exponential average is
- *   @smoothing seconds.
+ * @smoothing: 0 (each frame for itself) .. 1 (slowest): the colours are a mean over the frames of
+ * the scene, weighted by exp(-age / @smoothing), in seconds.
+ * @carry: the colours may be carried along the motion from the frames before instead of predicted.
+ * The network runs all the same where a scene starts or the motion is not clear.
  *
  * What may change from frame to frame. Initialise with mleu_params_init(). Values out of range are
  * clamped.
@@ -77,22 +78,25 @@ typedef struct {
     double saturation;
     double temperature;
     double smoothing;
+    gboolean carry;
 } MleuParams;
 
 /** mleu_params_init: the defaults: strength 1, saturation 1, temperature 0 (the model's own),
- * smoothing 0.3. */
+ * smoothing 0.3, carry %FALSE. */
 MLEU_API void mleu_params_init(MleuParams *params);
 
 /**
  * MleuStats: counters since mleu_colorizer_new().
- * @frames: frames predicted.
- * @scene_cuts: cuts found by mleu_colorizer_smooth().
- * @predict_seconds: time spent in mleu_colorizer_predict(), in all.
- * @smooth_seconds: likewise.
- * @render_seconds: likewise.
+ * @frames: frames that mleu_colorizer_predict() took.
+ * @predictions: those of them that the network ran for.
+ * @scene_cuts: scenes that started, the first one and those after a reset included.
+ * @predict_seconds: time spent in mleu_colorizer_predict(), in all, but for the motion.
+ * @smooth_seconds: time spent on scene cuts, motion and in mleu_colorizer_smooth().
+ * @render_seconds: time spent in mleu_colorizer_render().
  */
 typedef struct {
     guint64 frames;
+    guint64 predictions;
     guint64 scene_cuts;
     double predict_seconds;
     double smooth_seconds;
@@ -120,11 +124,12 @@ MLEU_API void mleu_colorizer_free(MleuColorizer *colorizer);
 /**
  * mleu_colorizer_predict:
  * @frame: in the configuration's input format; only luma (for RGB input: R', G' and B') is read.
- * @params: only the temperature is used.
+ * @params: only the temperature and @carry are used.
  * @error: return location.
  *
- * Scales luma to the network's size, converts it to L* and runs the network. The result is a* and
- * b* on the small grid.
+ * Scales luma to the network's size, converts it to L*, looks for a scene cut and for the motion
+ * since the frame that mleu_colorizer_smooth() took last, and runs the network. The result is a*
+ * and b* on the small grid.
  *
  * Errors: %MLEU_ERROR_CANCELLED; %MLEU_ERROR_INFERENCE where the network gave values that are not
  * finite. On an error the colours of the frame before stay as they were.
@@ -134,17 +139,25 @@ MLEU_API void mleu_colorizer_free(MleuColorizer *colorizer);
 MLEU_API gboolean mleu_colorizer_predict(MleuColorizer *colorizer, const MleuFrame *frame,
                                          const MleuParams *params, GError **error);
 
+/** Frames after which a colorizer that was reset gives the bytes of one that was not. */
+#define MLEU_WARM_UP 64
+
 /**
  * mleu_colorizer_smooth:
  * @seconds: time since the frame before, from the timestamps; negative or more than 1: the history
- * is forgotten. NaN: unknown, taken as 1/25.
+ * is forgotten, unless this frame's colours were carried from there. NaN: unknown, taken as 1/25.
  * @params: only the smoothing is used.
  *
- * Averages the predicted a*, b* with those of the frames before: C = a P + (1 - a) C', a = 1 -
- * exp(-seconds / tau). The first frame, and one that starts a new scene, is taken as it is. Call it
- * once after each mleu_colorizer_predict().
+ * Averages the predicted a*, b* with those of the frames before, along the motion: every place with
+ * what was to be seen there before, wherever in the frame that was. What was not to be seen before,
+ * and the first frame of a scene, is taken as predicted. Call it once after each
+ * mleu_colorizer_predict() that succeeded.
  *
- * Returns: %TRUE where this frame starts a new scene.
+ * The colours depend on no more than the %MLEU_WARM_UP frames before: to the byte, on one tier of
+ * kernels, with the same @seconds, parameters and #MleuParams.carry of each of these frames.
+ *
+ * Returns: %TRUE where this frame starts a new scene; always for the first one, and the first after
+ * mleu_colorizer_reset().
  */
 MLEU_API gboolean mleu_colorizer_smooth(MleuColorizer *colorizer, double seconds,
                                         const MleuParams *params);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "color/render.h"
+#include <glib.h>
 
 G_BEGIN_DECLS
 
@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  *
  * Thread-safety: one thread at a time.
  */
-typedef struct _MleuGuide {
+typedef struct {
     guint width, height;
     float *luma;     /* height x width, 0..1 */
     float *slope[2]; /* of a*, of b*: per unit of luma */

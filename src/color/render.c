@@ -6,8 +6,6 @@
  */
 #include "color/render.h"
 
-#include "color/guide.h"
-
 #include <math.h>
 #include <string.h>
 

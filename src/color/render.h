@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "color/guide.h"
 #include "color/luma.h"
 #include "pool.h"
 
@@ -29,15 +30,13 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
                                 const MleuGrid *grid, MleuPool *pool);
 void mleu_renderer_free(MleuRenderer *renderer);
 
-struct _MleuGuide;
-
 /**
  * mleu_renderer_run:
  * @ab: grid height x width a*, then b*.
  * @guide: (nullable): fitted to @ab; %NULL enlarges @ab linearly, whatever the luma.
  * @factor: on a*, b*.
  */
-void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const struct _MleuGuide *guide,
+void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const MleuGuide *guide,
                        float factor, const MleuFrame *input, const MleuFrame *output);
 
 G_END_DECLS

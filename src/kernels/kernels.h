@@ -10,9 +10,9 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier. Float pictures are planar, rows without gaps; quantised ones have a
- * pixel's channels side by side. No kernel allocates, locks or keeps state: all are thread-safe on
- * disjoint outputs.
+ * same bytes on every tier, and so do those of bytes (u8). Float pictures are planar, rows without
+ * gaps; quantised ones have a pixel's channels side by side. No kernel allocates, locks or keeps
+ * state: all are thread-safe on disjoint outputs.
  */
 
 /**
@@ -48,6 +48,9 @@ typedef struct {
 /** Channels of which q8_dwconv takes that many at a time: its weights, bias and scale are padded to
  * a multiple. */
 #define MLEU_Q8_CHANNELS 16
+
+/** Side of the blocks that u8_sad compares. */
+#define MLEU_SAD_BLOCK 8
 
 /**
  * MleuRequantize: from sums to 8 bits: zero + clamp(round((sum + bias) x scale), low, high), the
@@ -128,6 +131,9 @@ typedef struct {
     X(MleuQ8Mean, q8_mean, (const gint16 *logits, const MleuQ8Softmax *softmax))                   \
     X(void, q8_add,                                                                                \
       (guint8 * out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job))             \
+    /* Sum of the absolute differences of two blocks of MLEU_SAD_BLOCK x MLEU_SAD_BLOCK bytes,     \
+       whose rows are that many bytes apart. */                                                                \
+    X(guint32, u8_sad, (const guint8 *a, gsize a_stride, const guint8 *b, gsize b_stride))         \
     X(void, f32_dwconv, (const MleuDwconv *job))                                                   \
     /* x = activation(x + bias), n values in place. */                                             \
     X(void, f32_bias_activation, (float *x, gsize n, float bias, MleuActivation activation))       \

@@ -556,6 +556,30 @@ static void check_q8_add(const MleuKernels *kernels)
     }
 }
 
+/* Against the definition, at every distance of rows; nothing beyond the block is read or counted.
+ */
+static void check_sad(const MleuKernels *kernels)
+{
+    for (guint round = 0; round < 200; round++) {
+        const gsize a_stride = MLEU_SAD_BLOCK + round % 9,
+                    b_stride = MLEU_SAD_BLOCK + round / 9 % 7;
+        const gsize a_size = 7 * a_stride + MLEU_SAD_BLOCK, b_size = 7 * b_stride + MLEU_SAD_BLOCK;
+        guint8 *a = g_new(guint8, a_size), *b = g_new(guint8, b_size);
+        guint32 sum = 0;
+        for (gsize i = 0; i < a_size; i++)
+            a[i] = round % 10 == 9 ? 255 : next_byte();
+        for (gsize i = 0; i < b_size; i++)
+            b[i] = round % 10 == 9 ? 0 : next_byte();
+        for (guint y = 0; y < MLEU_SAD_BLOCK; y++) {
+            for (guint x = 0; x < MLEU_SAD_BLOCK; x++)
+                sum += (guint32)ABS(a[y * a_stride + x] - b[y * b_stride + x]);
+        }
+        g_assert_cmpuint(kernels->u8_sad(a, a_stride, b, b_stride), ==, sum);
+        g_free(a);
+        g_free(b);
+    }
+}
+
 typedef struct {
     const char *name;
     void (*check)(const MleuKernels *kernels);
@@ -582,6 +606,7 @@ int main(int argc, char **argv)
         {"q8-dwconv", check_q8_dwconv, MLEU_TIER_C},
         {"enlarge", check_enlarge, MLEU_TIER_C},
         {"q8-add", check_q8_add, MLEU_TIER_C},
+        {"u8-sad", check_sad, MLEU_TIER_C},
     };
     static Case cases[MLEU_N_TIERS][G_N_ELEMENTS(checks)];
     GString *tiers = g_string_new(NULL);

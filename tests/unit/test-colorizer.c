@@ -165,7 +165,7 @@ static void test_wild_parameters(void)
     draw(luma, W, H, 0);
     const MleuFrame frame = grey_frame(luma, W);
     for (guint i = 0; i < G_N_ELEMENTS(wild); i++) {
-        const MleuParams params = {wild[i], wild[i], wild[i], wild[i]};
+        const MleuParams params = {wild[i], wild[i], wild[i], wild[i], FALSE};
         guint8 out[W * H];
         const guint width = W / 2, height = H / 2;
         const MleuFrame output = {

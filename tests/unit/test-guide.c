@@ -2,7 +2,7 @@
 /* Colours that end where the luma's edges are. */
 #include <math.h>
 
-#include "color/guide.h"
+#include "color/render.h"
 #include "testframe.h"
 
 enum { CELL = 16, COLUMNS = 120, ROWS = 4, W = CELL * COLUMNS, H = CELL * ROWS };

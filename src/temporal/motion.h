@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "kernels/kernels.h"
+
+G_BEGIN_DECLS
+
+/** Parts of a cell that MleuStep counts in, and the whole of its @keep. */
+#define MLEU_STEP_PARTS 64
+#define MLEU_KEEP_WHOLE 256
+
+/**
+ * MleuStep: where the content of a cell of the small grid was in the frame before.
+ * @x: distance to that place, in cells / %MLEU_STEP_PARTS.
+ * @keep: 0 (it was not to be seen: the cell was uncovered) .. %MLEU_KEEP_WHOLE.
+ */
+typedef struct {
+    gint16 x, y;
+    guint16 keep;
+} MleuStep;
+
+/**
+ * MleuMotion: motion from one frame to the next, on the network's input.
+ *
+ * Blocks of 8 x 8 pixels of 8-bit L* are searched for in the frame before: around zero, the vectors
+ * of the blocks at the left and above, and that of a search in a quarter of the size, in a diamond;
+ * then to parts of a pixel. Each cell takes the vector, of its own block or of those around it,
+ * that suits a window around the cell best. All arithmetic is of integers, and nothing but the two
+ * frames goes in: the same field on every machine, and wherever playing began.
+ *
+ * Thread-safety: one thread at a time.
+ */
+typedef struct _MleuMotion MleuMotion;
+
+/**
+ * mleu_motion_new:
+ * @width: of the network's input, whole multiples of the grid's.
+ */
+MleuMotion *mleu_motion_new(guint width, guint height, guint grid_width, guint grid_height,
+                            const MleuKernels *kernels);
+void mleu_motion_free(MleuMotion *motion);
+
+/** mleu_motion_look: takes the new frame: @lightness, height x width L*, 0..100. */
+void mleu_motion_look(MleuMotion *motion, const float *lightness);
+
+/**
+ * mleu_motion_find: from the frame accepted last to the one looked at.
+ * @steps: (out caller-allocates): grid height x grid width.
+ *
+ * Returns: mean absolute difference of the two frames along the motion, as a share of that without
+ * motion, 0 .. %MLEU_KEEP_WHOLE.
+ */
+guint mleu_motion_find(MleuMotion *motion, MleuStep *steps);
+
+/** mleu_motion_accept: the frame looked at becomes the one before. */
+void mleu_motion_accept(MleuMotion *motion);
+
+G_END_DECLS
