@@ -133,7 +133,8 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
     };
     c->motion = mleu_motion_new(c->input_width, c->input_height, c->grid_width, c->grid_height,
                                 mleu_kernels_get(mleu_cpu_tier()));
-    c->history = mleu_history_new(c->grid_width, c->grid_height, c->pool);
+    c->history =
+        mleu_history_new(c->grid_width, c->grid_height, mleu_kernels_get(mleu_cpu_tier()), c->pool);
     mleu_guide_init(&c->guide, c->grid_width, c->grid_height);
     c->renderer = mleu_renderer_new(&config->input, &config->output, &grid, c->pool);
     return c;

@@ -10,9 +10,9 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier, and so do those of bytes (u8). Float pictures are planar, rows without
- * gaps; quantised ones have a pixel's channels side by side. No kernel allocates, locks or keeps
- * state: all are thread-safe on disjoint outputs.
+ * same bytes on every tier, and so do those of integers (u8, s16). Float pictures are planar, rows
+ * without gaps; quantised ones have a pixel's channels side by side. No kernel allocates, locks or
+ * keeps state: all are thread-safe on disjoint outputs.
  */
 
 /**
@@ -48,6 +48,31 @@ typedef struct {
 /** Channels of which q8_dwconv takes that many at a time: its weights, bias and scale are padded to
  * a multiple. */
 #define MLEU_Q8_CHANNELS 16
+
+/** Parts of a cell that places are counted in, and the weights of a whole way and of a whole age.
+ * With these, sums over 64 frames stay within 32 bits: 2^9 x 2^14 x 2^6. */
+#define MLEU_WALK_PARTS 64
+#define MLEU_WALK_WHOLE 512
+#define MLEU_WALK_AGE 256
+/** The least weight that a way is followed for. */
+#define MLEU_WALK_LEAST (MLEU_WALK_WHOLE / 64)
+
+/**
+ * MleuWalk: the last frames of a scene, the newest first.
+ * @width: of the grid; @height its rows.
+ * @length: frames.
+ * @steps: of each cell of each frame, where it was in the frame before: bits 0 .. 11 and 12 .. 23
+ * are the signed distances along x and y in cells / %MLEU_WALK_PARTS, bits 24 .. 31 are what share
+ * of the weight is kept, in 255ths.
+ * @colours: of each cell of each frame: a* in bits 0 .. 15, b* in bits 16 .. 31, both signed, -2^14
+ * .. 2^14; %NULL for a frame without.
+ * @ages: weight of each frame, 0 .. %MLEU_WALK_AGE, never growing.
+ */
+typedef struct {
+    guint width, height, length;
+    const guint32 *const *steps, *const *colours;
+    const gint32 *ages;
+} MleuWalk;
 
 /** Side of the blocks that u8_sad compares. */
 #define MLEU_SAD_BLOCK 8
@@ -132,8 +157,13 @@ typedef struct {
     X(void, q8_add,                                                                                \
       (guint8 * out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job))             \
     /* Sum of the absolute differences of two blocks of MLEU_SAD_BLOCK x MLEU_SAD_BLOCK bytes,     \
-       whose rows are that many bytes apart. */                                                                \
+       whose rows are that many bytes apart. */                                                    \
     X(guint32, u8_sad, (const guint8 *a, gsize a_stride, const guint8 *b, gsize b_stride))         \
+    /* Of n cells of row y from x on, weighted sums of a*, of b*, and of the weights, over the     \
+       frames, along the way of each cell back through them. The first colour on the way counts,   \
+       if only a little, however it was come by. */                                                         \
+    X(void, s16_walk,                                                                              \
+      (gint32 * a, gint32 * b, gint32 * total, guint x, guint y, guint n, const MleuWalk *job))    \
     X(void, f32_dwconv, (const MleuDwconv *job))                                                   \
     /* x = activation(x + bias), n values in place. */                                             \
     X(void, f32_bias_activation, (float *x, gsize n, float bias, MleuActivation activation))       \

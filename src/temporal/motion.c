@@ -23,6 +23,13 @@
 #define SAME_EIGHTHS 12
 #define OTHER_EIGHTHS 24
 
+/* Of #MleuWalk's steps: the whole weight, the farthest distance. */
+#define KEEP_WHOLE 255
+#define FARTHEST 2047
+
+/* Less than this of a pixel, in parts of one, is no motion but grain. */
+#define STILL (MLEU_WALK_PARTS / 8)
+
 typedef struct {
     gint16 x, y;
 } Vector;
@@ -40,6 +47,7 @@ struct _MleuMotion {
     Vector *blocks, *coarse;                          /* in pixels of their picture */
     Vector *parts;                                    /* of the blocks, beyond whole pixels */
     guint *textures;    /* of the blocks: what a pixel's shift makes */
+    Vector *cells;      /* of the grid, in parts of a cell */
     guint *differences; /* of the cells, of a window each */
     gboolean large_enough;
     /* Of the frame looked at: grain in eighths of a code value, and what a vector has to gain. */
@@ -79,6 +87,7 @@ MleuMotion *mleu_motion_new(guint width, guint height, guint grid_width, guint g
     m->parts = g_new0(Vector, (gsize)m->columns * m->rows);
     m->textures = g_new0(guint, (gsize)m->columns * m->rows);
     m->coarse = g_new0(Vector, (gsize)m->coarse_columns * m->coarse_rows);
+    m->cells = g_new0(Vector, (gsize)grid_width * grid_height);
     m->differences = g_new0(guint, (gsize)grid_width * grid_height);
     return m;
 }
@@ -93,6 +102,7 @@ void mleu_motion_free(MleuMotion *m)
     g_free(m->parts);
     g_free(m->textures);
     g_free(m->coarse);
+    g_free(m->cells);
     g_free(m->differences);
     g_free(m);
 }
@@ -199,8 +209,8 @@ static gint16 median(gint16 a, gint16 b, gint16 c)
 static gint16 minimum_between(guint left, guint middle, guint right, guint newness)
 {
     const gint bend = (gint)left + (gint)right - 2 * (gint)middle + (gint)newness;
-    const gint part = ((gint)left - (gint)right) * (MLEU_STEP_PARTS / 2) / MAX(bend, 1);
-    return (gint16)CLAMP(part, -MLEU_STEP_PARTS / 2, MLEU_STEP_PARTS / 2);
+    const gint part = ((gint)left - (gint)right) * (MLEU_WALK_PARTS / 2) / MAX(bend, 1);
+    return ABS(part) < STILL ? 0 : (gint16)CLAMP(part, -MLEU_WALK_PARTS / 2, MLEU_WALK_PARTS / 2);
 }
 
 /* Sum of the absolute differences of a block to itself one pixel further on, along both sides. */
@@ -279,7 +289,7 @@ static guint middle_difference(const MleuMotion *m)
 }
 
 /* The vector of the blocks at and around a cell that its window agrees with best. */
-static void find_cell(MleuMotion *m, guint i, guint j, MleuStep *step)
+static void find_cell(MleuMotion *m, guint i, guint j, Vector *step)
 {
     const Picture *p = &m->full;
     const guint cell_x = p->width / m->grid_width, cell_y = p->height / m->grid_height;
@@ -307,12 +317,19 @@ static void find_cell(MleuMotion *m, guint i, guint j, MleuStep *step)
         }
     }
     m->differences[(gsize)j * m->grid_width + i] = least;
-    step->x = (gint16)((best.x * MLEU_STEP_PARTS + part.x) / (int)cell_x);
-    step->y = (gint16)((best.y * MLEU_STEP_PARTS + part.y) / (int)cell_y);
+    step->x = (gint16)((best.x * MLEU_WALK_PARTS + part.x) / (int)cell_x);
+    step->y = (gint16)((best.y * MLEU_WALK_PARTS + part.y) / (int)cell_y);
+}
+
+static guint32 pack_step(Vector way, guint keep)
+{
+    const guint x = (guint)CLAMP(way.x, -FARTHEST, FARTHEST) & 0xfff,
+                y = (guint)CLAMP(way.y, -FARTHEST, FARTHEST) & 0xfff;
+    return x | y << 12 | keep << 24;
 }
 
 /* All differences in eighths of a code value, as a window has 64 pixels. */
-static void set_keep(MleuMotion *m, MleuStep *steps)
+static void set_steps(MleuMotion *m, guint32 *steps)
 {
     const guint cell_x = m->full.width / m->grid_width, cell_y = m->full.height / m->grid_height;
     const gint grain = (gint)MIN(middle_difference(m), m->grain);
@@ -326,18 +343,18 @@ static void set_keep(MleuMotion *m, MleuStep *steps)
              * one away from the truth, in the mean. */
             const gint texture = (gint)(m->textures[row * m->columns + column] / BLOCK) - 2 * grain;
             const gint excess = (gint)(m->differences[here] / BLOCK) - same - MAX(texture, 0) / 5;
-            const gint keep = MLEU_KEEP_WHOLE - excess * MLEU_KEEP_WHOLE / other;
-            steps[here].keep = (guint16)CLAMP(keep, 0, MLEU_KEEP_WHOLE);
+            const gint keep = KEEP_WHOLE - excess * KEEP_WHOLE / other;
+            steps[here] = pack_step(m->cells[here], (guint)CLAMP(keep, 0, KEEP_WHOLE));
         }
     }
 }
 
-guint mleu_motion_find(MleuMotion *m, MleuStep *steps)
+void mleu_motion_find(MleuMotion *m, guint32 *steps)
 {
     const gsize cells = (gsize)m->grid_width * m->grid_height;
     if (!m->large_enough) {
         memset(steps, 0, cells * sizeof *steps);
-        return MLEU_KEEP_WHOLE;
+        return;
     }
     m->grain = measure_grain(&m->full);
     /* The sum over a block of grain's differences varies by a tenth of itself. */
@@ -349,21 +366,8 @@ guint mleu_motion_find(MleuMotion *m, MleuStep *steps)
     }
     for (guint j = 0; j < m->grid_height; j++) {
         for (guint i = 0; i < m->grid_width; i++)
-            find_cell(m, i, j, &steps[(gsize)j * m->grid_width + i]);
+            find_cell(m, i, j, &m->cells[(gsize)j * m->grid_width + i]);
     }
 
-    set_keep(m, steps);
-
-    guint64 along = 0, still = 0;
-    for (gsize i = 0; i < cells; i++)
-        along += m->differences[i];
-    for (guint j = 0; j < m->rows; j++) {
-        for (guint i = 0; i < m->columns; i++) {
-            Vector zero = {0, 0};
-            still += compare(m, &m->full, block_start(i, m->full.width),
-                             block_start(j, m->full.height), &zero);
-        }
-    }
-    still = still * cells / ((guint64)m->columns * m->rows);
-    return still == 0 ? 0 : (guint)MIN(along * MLEU_KEEP_WHOLE / still, MLEU_KEEP_WHOLE);
+    set_steps(m, steps);
 }

@@ -5,20 +5,6 @@
 
 G_BEGIN_DECLS
 
-/** Parts of a cell that MleuStep counts in, and the whole of its @keep. */
-#define MLEU_STEP_PARTS 64
-#define MLEU_KEEP_WHOLE 256
-
-/**
- * MleuStep: where the content of a cell of the small grid was in the frame before.
- * @x: distance to that place, in cells / %MLEU_STEP_PARTS.
- * @keep: 0 (it was not to be seen: the cell was uncovered) .. %MLEU_KEEP_WHOLE.
- */
-typedef struct {
-    gint16 x, y;
-    guint16 keep;
-} MleuStep;
-
 /**
  * MleuMotion: motion from one frame to the next, on the network's input.
  *
@@ -45,12 +31,10 @@ void mleu_motion_look(MleuMotion *motion, const float *lightness);
 
 /**
  * mleu_motion_find: from the frame accepted last to the one looked at.
- * @steps: (out caller-allocates): grid height x grid width.
- *
- * Returns: mean absolute difference of the two frames along the motion, as a share of that without
- * motion, 0 .. %MLEU_KEEP_WHOLE.
+ * @steps: (out caller-allocates): grid height x grid width, as in #MleuWalk. Of the weight nothing
+ * is kept where a cell's content was not to be seen in the frame before.
  */
-guint mleu_motion_find(MleuMotion *motion, MleuStep *steps);
+void mleu_motion_find(MleuMotion *motion, guint32 *steps);
 
 /** mleu_motion_accept: the frame looked at becomes the one before. */
 void mleu_motion_accept(MleuMotion *motion);

@@ -10,12 +10,6 @@
 #define UNITS 128
 #define UNITS_MOST (128 * UNITS - 1)
 
-/* A weight of 1 on the way, of an age, and the least that a way is followed for. With these, sums
- * over the history stay within 32 bits: 1024 x 2^14 x 48 < 2^30. */
-#define WEIGHT_WHOLE 1024
-#define AGE_WHOLE 256
-#define WEIGHT_LEAST (WEIGHT_WHOLE / 64)
-
 /* Rows of cells that one task does. */
 #define ROWS 8
 
@@ -24,35 +18,37 @@
 #define LOST_SHARE 16
 
 typedef struct {
-    gint16 a, b;
-} Colour;
-
-typedef struct {
-    MleuStep *steps; /* to the frame before */
-    Colour *colours;
+    guint32 *steps; /* to the frame before */
+    guint32 *colours;
     gboolean is_predicted;
     double seconds; /* since the frame before */
 } Slot;
 
 struct _MleuHistory {
     guint width, height;
+    const MleuKernels *kernels;
     MleuPool *pool;
     Slot slots[SLOTS];
     guint newest, length;
-    /* Of one call. */
-    gint32 ages[MLEU_HISTORY];
+    gint32 *sums; /* of a row, for each worker */
+    /* Of one call, the newest first. */
+    const guint32 *steps[SLOTS], *colours[SLOTS];
+    gint32 ages[SLOTS];
+    MleuWalk job;
     float *out;
 };
 
-MleuHistory *mleu_history_new(guint width, guint height, MleuPool *pool)
+MleuHistory *mleu_history_new(guint width, guint height, const MleuKernels *kernels, MleuPool *pool)
 {
     MleuHistory *h = g_new0(MleuHistory, 1);
     h->width = width;
     h->height = height;
+    h->kernels = kernels;
     h->pool = pool;
+    h->sums = g_new0(gint32, (gsize)3 * width * mleu_pool_get_threads(pool));
     for (guint i = 0; i < SLOTS; i++) {
-        h->slots[i].steps = g_new0(MleuStep, (gsize)width * height);
-        h->slots[i].colours = g_new0(Colour, (gsize)width * height);
+        h->slots[i].steps = g_new0(guint32, (gsize)width * height);
+        h->slots[i].colours = g_new0(guint32, (gsize)width * height);
     }
     return h;
 }
@@ -65,6 +61,7 @@ void mleu_history_free(MleuHistory *h)
         g_free(h->slots[i].steps);
         g_free(h->slots[i].colours);
     }
+    g_free(h->sums);
     g_free(h);
 }
 
@@ -84,71 +81,51 @@ static const Slot *slot_of(const MleuHistory *h, guint age)
     return &h->slots[(h->newest + SLOTS - age) % SLOTS];
 }
 
-MleuStep *mleu_history_next_steps(MleuHistory *h)
+guint32 *mleu_history_next_steps(MleuHistory *h)
 {
     return h->slots[(h->newest + 1) % SLOTS].steps;
 }
 
-/* A cell's way back through the frames. */
-typedef struct {
-    gint32 x, y; /* in cells / MLEU_STEP_PARTS */
-    guint32 weight;
-} Way;
-
-/* One frame back, by the steps of the frame it is in. The picture's border holds it. */
-static inline void walk(const MleuHistory *h, Way *way, const MleuStep *steps)
+/* Frame @index of the job. */
+static void set_frame(MleuHistory *h, guint index, const Slot *slot, gint32 age)
 {
-    const guint x = (guint)(way->x + MLEU_STEP_PARTS / 2) / MLEU_STEP_PARTS,
-                y = (guint)(way->y + MLEU_STEP_PARTS / 2) / MLEU_STEP_PARTS;
-    const MleuStep *step = &steps[(gsize)y * h->width + x];
-    way->x = CLAMP(way->x + step->x, 0, (gint32)(h->width - 1) * MLEU_STEP_PARTS);
-    way->y = CLAMP(way->y + step->y, 0, (gint32)(h->height - 1) * MLEU_STEP_PARTS);
-    way->weight = way->weight * step->keep / MLEU_KEEP_WHOLE;
+    h->steps[index] = slot->steps;
+    h->colours[index] = slot->is_predicted ? slot->colours : NULL;
+    h->ages[index] = age;
 }
 
-/* Adds the colour at the way's place, between four cells, to @a, @b. */
-static inline void sample(const MleuHistory *h, const Colour *colours, const Way *way,
-                          gint32 weight, gint32 *a, gint32 *b)
+static void set_job(MleuHistory *h, guint length)
 {
-    const gint32 parts = MLEU_STEP_PARTS, fx = way->x % parts, fy = way->y % parts;
-    const Colour *at = colours + (gsize)(way->y / parts) * h->width + (gsize)(way->x / parts);
-    if ((fx | fy) == 0) {
-        *a += weight * at->a;
-        *b += weight * at->b;
-        return;
+    h->job = (MleuWalk){h->width, h->height, length, h->steps, h->colours, h->ages};
+}
+
+gboolean mleu_history_reaches(MleuHistory *h)
+{
+    Slot *next = &h->slots[(h->newest + 1) % SLOTS];
+    guint length = 1, lost = 0;
+    next->is_predicted = FALSE;
+    set_frame(h, 0, next, MLEU_WALK_AGE);
+    for (guint age = 0; age < h->length; age++) {
+        set_frame(h, length++, slot_of(h, age), MLEU_WALK_AGE);
+        if (slot_of(h, age)->is_predicted)
+            break;
     }
-    /* Where a fraction is 0 there may be no cell beyond. */
-    const gsize right = fx > 0 ? 1 : 0, down = fy > 0 ? h->width : 0;
-    const Colour *below = at + down;
-    const gint32 p = (parts - fx) * (parts - fy), q = fx * (parts - fy), r = (parts - fx) * fy,
-                 s = fx * fy;
-    *a += weight *
-          ((p * at[0].a + q * at[right].a + r * below[0].a + s * below[right].a) / (parts * parts));
-    *b += weight *
-          ((p * at[0].b + q * at[right].b + r * below[0].b + s * below[right].b) / (parts * parts));
-}
-
-gboolean mleu_history_reaches(const MleuHistory *h)
-{
-    const MleuStep *next = h->slots[(h->newest + 1) % SLOTS].steps;
-    guint lost = 0;
+    set_job(h, length);
+    if (h->colours[length - 1] == NULL)
+        return FALSE;
+    gint32 *a = h->sums, *b = a + h->width, *weight = b + h->width;
     for (guint y = 0; y < h->height; y++) {
-        for (guint x = 0; x < h->width; x++) {
-            Way way = {(gint32)x * MLEU_STEP_PARTS, (gint32)y * MLEU_STEP_PARTS, WEIGHT_WHOLE};
-            walk(h, &way, next);
-            guint age = 0;
-            for (; age < h->length && !slot_of(h, age)->is_predicted; age++)
-                walk(h, &way, slot_of(h, age)->steps);
-            lost += age == h->length || way.weight < WEIGHT_WHOLE / 4 ? 1 : 0;
-        }
+        h->kernels->s16_walk(a, b, weight, 0, y, h->width, &h->job);
+        for (guint x = 0; x < h->width; x++)
+            lost += weight[x] < MLEU_WALK_WHOLE / 4 ? 1 : 0;
     }
     return lost * LOST_SHARE <= h->width * h->height;
 }
 
-static gint16 to_units(float value)
+static guint32 to_units(float value)
 {
     const float units = value * UNITS;
-    return (gint16)lrintf(CLAMP(units, -(float)UNITS_MOST, (float)UNITS_MOST));
+    return (guint16)lrintf(CLAMP(units, -(float)UNITS_MOST, (float)UNITS_MOST));
 }
 
 void mleu_history_add(MleuHistory *h, const float *ab, double seconds)
@@ -160,35 +137,23 @@ void mleu_history_add(MleuHistory *h, const float *ab, double seconds)
     slot->seconds = seconds;
     slot->is_predicted = ab != NULL;
     for (gsize i = 0; i < cells && ab != NULL; i++)
-        slot->colours[i] = (Colour){to_units(ab[i]), to_units(ab[cells + i])};
+        slot->colours[i] = to_units(ab[i]) | to_units(ab[cells + i]) << 16;
 }
 
 static void colour_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const MleuHistory *h = data;
-    const gsize cells = (gsize)h->width * h->height;
+    const gsize width = h->width, cells = width * h->height;
     const guint end = MIN((index + 1) * ROWS, h->height);
+    gint32 *a = h->sums + 3 * width * mleu_pool_current_worker(), *b = a + width,
+           *total = b + width;
     for (guint y = index * ROWS; y < end; y++) {
+        h->kernels->s16_walk(a, b, total, 0, y, h->width, &h->job);
+        float *out = h->out + y * width;
         for (guint x = 0; x < h->width; x++) {
-            Way way = {(gint32)x * MLEU_STEP_PARTS, (gint32)y * MLEU_STEP_PARTS, WEIGHT_WHOLE};
-            gint32 a = 0, b = 0, total = 0;
-            for (guint age = 0; age < h->length; age++) {
-                const Slot *slot = slot_of(h, age);
-                gint32 weight = (gint32)way.weight * h->ages[age] / AGE_WHOLE;
-                if (total > 0 && weight < WEIGHT_LEAST)
-                    break;
-                if (slot->is_predicted) {
-                    /* The first prediction on the way counts, however it was come by. */
-                    weight = MAX(weight, 1);
-                    sample(h, slot->colours, &way, weight, &a, &b);
-                    total += weight;
-                }
-                walk(h, &way, slot->steps);
-            }
-            const gsize here = (gsize)y * h->width + x;
-            const float share = 1.0f / (float)(MAX(total, 1) * UNITS);
-            h->out[here] = (float)a * share;
-            h->out[cells + here] = (float)b * share;
+            const float share = 1.0f / (float)(MAX(total[x], 1) * UNITS);
+            out[x] = (float)a[x] * share;
+            out[cells + x] = (float)b[x] * share;
         }
     }
 }
@@ -197,9 +162,11 @@ void mleu_history_colours(MleuHistory *h, double tau, float *colours)
 {
     double age = 0;
     for (guint i = 0; i < h->length; i++) {
-        h->ages[i] = tau > 0 ? (gint32)lrint(AGE_WHOLE * exp(-age / tau)) : i == 0 ? AGE_WHOLE : 0;
+        const double weight = tau > 0 ? exp(-age / tau) : i == 0 ? 1 : 0;
+        set_frame(h, i, slot_of(h, i), (gint32)lrint(MLEU_WALK_AGE * weight));
         age += slot_of(h, i)->seconds;
     }
+    set_job(h, h->length);
     h->out = colours;
     mleu_pool_run(h->pool, colour_rows, h, (h->height + ROWS - 1) / ROWS);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "kernels/kernels.h"
 #include "pool.h"
-#include "temporal/motion.h"
 
 G_BEGIN_DECLS
 
@@ -25,7 +25,8 @@ G_BEGIN_DECLS
  */
 typedef struct _MleuHistory MleuHistory;
 
-MleuHistory *mleu_history_new(guint width, guint height, MleuPool *pool);
+MleuHistory *mleu_history_new(guint width, guint height, const MleuKernels *kernels,
+                              MleuPool *pool);
 void mleu_history_free(MleuHistory *history);
 
 /** mleu_history_clear: forgets all frames. */
@@ -35,13 +36,13 @@ gboolean mleu_history_is_empty(const MleuHistory *history);
 
 /** mleu_history_next_steps: (transfer none): where the motion from the last frame to the one that
  * mleu_history_add() adds next has to be, height x width. */
-MleuStep *mleu_history_next_steps(MleuHistory *history);
+guint32 *mleu_history_next_steps(MleuHistory *history);
 
 /**
  * mleu_history_reaches: whether colours of the frames before can be carried to the next one, along
  * mleu_history_next_steps(): whether the way to the last prediction is known for nearly all cells.
  */
-gboolean mleu_history_reaches(const MleuHistory *history);
+gboolean mleu_history_reaches(MleuHistory *history);
 
 /**
  * mleu_history_add:

@@ -580,6 +580,54 @@ static void check_sad(const MleuKernels *kernels)
     }
 }
 
+/* Every tier gives the bytes of the C version, whose result for one frame follows from its colours.
+ */
+static void check_walk(const MleuKernels *kernels)
+{
+    enum { WIDTH = 21, HEIGHT = 9, FRAMES = 7, ALL = WIDTH * HEIGHT };
+    guint32 memory[2][FRAMES][ALL];
+    const guint32 *steps[FRAMES], *colours[FRAMES];
+    for (guint round = 0; round < 100; round++) {
+        gint32 ages[FRAMES], out[3][ALL + 1], expected[3][WIDTH];
+        for (guint f = 0; f < FRAMES; f++) {
+            /* The third round has whole cells alone, the fifth the farthest ways. */
+            const float reach = round % 5 == 4 ? 2047 : 150;
+            for (guint i = 0; i < ALL; i++) {
+                const gint32 dx = (gint32)(next_random() * reach),
+                             dy = (gint32)(next_random() * reach);
+                const gint32 mask = round % 5 == 2 ? ~63 : ~0;
+                memory[0][f][i] = ((guint32)(dx & mask) & 0xfff) |
+                                  ((guint32)(dy & mask) & 0xfff) << 12 |
+                                  (guint32)(next_byte() | 128) << 24;
+                memory[1][f][i] = (guint32)(guint16)(gint16)(next_random() * 16383) |
+                                  (guint32)(guint16)(gint16)(next_random() * 16383) << 16;
+            }
+            steps[f] = memory[0][f];
+            colours[f] = (round >> f % 4 & 1) != 0 ? memory[1][f] : NULL;
+            ages[f] = MLEU_WALK_AGE >> (f * (round % 3) / 2);
+        }
+        const MleuWalk job = {WIDTH, HEIGHT, 1 + round % FRAMES, steps, colours, ages};
+        const guint x = round % 4, y = round % HEIGHT, n = 1 + round % (WIDTH - 4);
+        for (guint k = 0; k < 3; k++)
+            out[k][n] = 77;
+        kernels->s16_walk(out[0], out[1], out[2], x, y, n, &job);
+        mleu_kernels_get(MLEU_TIER_C)
+            ->s16_walk(expected[0], expected[1], expected[2], x, y, n, &job);
+        for (guint k = 0; k < 3; k++) {
+            g_assert_cmpmem(out[k], n * sizeof(gint32), expected[k], n * sizeof(gint32));
+            g_assert_cmpint(out[k][n], ==, 77);
+        }
+        if (job.length > 1 || colours[0] == NULL)
+            continue;
+        for (guint i = 0; i < n; i++) {
+            const guint32 colour = colours[0][y * WIDTH + x + i];
+            g_assert_cmpint(out[0][i], ==, MLEU_WALK_WHOLE * (gint16)(colour & 0xffff));
+            g_assert_cmpint(out[1][i], ==, MLEU_WALK_WHOLE * (gint16)(colour >> 16));
+            g_assert_cmpint(out[2][i], ==, MLEU_WALK_WHOLE);
+        }
+    }
+}
+
 typedef struct {
     const char *name;
     void (*check)(const MleuKernels *kernels);
@@ -607,6 +655,7 @@ int main(int argc, char **argv)
         {"enlarge", check_enlarge, MLEU_TIER_C},
         {"q8-add", check_q8_add, MLEU_TIER_C},
         {"u8-sad", check_sad, MLEU_TIER_C},
+        {"s16-walk", check_walk, MLEU_TIER_C},
     };
     static Case cases[MLEU_N_TIERS][G_N_ELEMENTS(checks)];
     GString *tiers = g_string_new(NULL);

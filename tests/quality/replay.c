@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "temporal/motion.h"
 #include "temporal/scenecut.h"
 #include "temporal/smooth.h"
 
@@ -79,7 +80,7 @@ int main(int argc, char **argv)
         if (motion == NULL) {
             motion = mleu_motion_new(size[0], size[1], grid[0], grid[1],
                                      mleu_kernels_get(mleu_cpu_tier()));
-            history = mleu_history_new(grid[0], grid[1], pool);
+            history = mleu_history_new(grid[0], grid[1], mleu_kernels_get(mleu_cpu_tier()), pool);
         }
         const double begin = cpu_seconds();
         const gboolean is_new = mleu_scene_cut_next(&cut, lightness, size[0], size[1]) ||
