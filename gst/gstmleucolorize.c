@@ -21,10 +21,20 @@
  * for a deeper input only where downstream takes nothing else.
  *
  * Colours are predicted for every frame on a small picture (see
- * #mleucolorize:render-size), averaged over time (see #mleucolorize:smoothing;
- * a new scene starts afresh), and enlarged to the size of the frame. The
+ * #mleucolorize:render-size), averaged over time along the motion (see
+ * #mleucolorize:smoothing; a new scene starts afresh), and enlarged to the size of the frame. The
  * element drops no frame, also where the machine is too slow for a live source:
  * put a leaky `queue` before it there.
+ *
+ * The colours of a frame depend on the 64 frames before it, and no more: after a
+ * seek, and in a part of a film that is coloured on its own, the 65th frame is
+ * that of the whole film, to the byte (where #mleucolorize:smoothing and the
+ * other properties are, and on the same kind of processor).
+ *
+ * Where a scene is cut, the element posts an element message with a structure
+ * named `mleu-scene-cut`, with the fields `timestamp`, `stream-time` and
+ * `running-time` of the first frame of the new scene, each a #guint64 in
+ * nanoseconds. There is none for the first frame of a stream, or after a seek.
  *
  * Without #mleucolorize:model, the model "mleu-mobilenet" is looked for in
  * the folders (or files) of the environment variable `MLEU_MODEL_PATH`, in
@@ -81,6 +91,9 @@ struct _GstMleuColorize
   gdouble frame_seconds;
   GstClockTime last_pts;
   gdouble elapsed;
+  /* Since the history was forgotten; of the frame, for inference-interval. */
+  guint64 n_frames;
+  guint64 frame_number;
   gboolean warned_hdr;
 };
 
@@ -150,6 +163,7 @@ static void
 forget (GstMleuColorize * self)
 {
   self->last_pts = GST_CLOCK_TIME_NONE;
+  self->n_frames = 0;
   self->gate = GST_MLEU_GATE_UNDECIDED;
   if (self->colorizer)
     mleu_colorizer_reset (self->colorizer);
@@ -218,8 +232,9 @@ gst_mleu_colorize_stop (GstBaseTransform * trans)
 
     mleu_colorizer_get_stats (self->colorizer, &stats);
     GST_INFO_OBJECT (self, "%" G_GUINT64_FORMAT " frames, %" G_GUINT64_FORMAT
+        " predicted, %" G_GUINT64_FORMAT
         " scene cuts; seconds: predict %.3f, smooth %.3f, render %.3f",
-        stats.frames, stats.scene_cuts, stats.predict_seconds,
+        stats.frames, stats.predictions, stats.scene_cuts, stats.predict_seconds,
         stats.smooth_seconds, stats.render_seconds);
   }
   replace_colorizer (self, NULL);
@@ -381,6 +396,16 @@ time_since_last (GstMleuColorize * self, GstBuffer * buffer)
   return (gdouble) GST_CLOCK_DIFF (last, pts) / GST_SECOND;
 }
 
+/* The same for a frame wherever playing began, where time tells. */
+static guint64
+number_frame (GstMleuColorize * self, GstClockTime stream_time)
+{
+  if (GST_CLOCK_TIME_IS_VALID (stream_time) && self->frame_seconds > 0)
+    return (guint64) ((gdouble) stream_time / GST_SECOND / self->frame_seconds +
+        0.5);
+  return self->n_frames;
+}
+
 static void
 gst_mleu_colorize_before_transform (GstBaseTransform * trans,
     GstBuffer * buffer)
@@ -397,6 +422,7 @@ gst_mleu_colorize_before_transform (GstBaseTransform * trans,
   if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT))
     forget (self);
   self->elapsed = time_since_last (self, buffer);
+  self->frame_number = number_frame (self, stream_time);
 }
 
 /* Whether the frame is one of those that recolor=false leaves alone. */
@@ -416,7 +442,26 @@ has_own_colors (GstMleuColorize * self, const MleuFrame * in)
   /* The coloured shot will separate the grey ones before and after it. */
   if (before != GST_MLEU_GATE_COLOR)
     mleu_colorizer_reset (self->colorizer);
+  self->n_frames = 0;
   return TRUE;
+}
+
+static void
+post_scene_cut (GstMleuColorize * self, GstClockTime pts)
+{
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
+  GstStructure *cut;
+
+  if (segment->format != GST_FORMAT_TIME)
+    return;
+  cut = gst_structure_new ("mleu-scene-cut",
+      "timestamp", G_TYPE_UINT64, pts,
+      "stream-time", G_TYPE_UINT64,
+      gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts),
+      "running-time", G_TYPE_UINT64,
+      gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts), NULL);
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self), cut));
 }
 
 /* @in and @out may be the same. */
@@ -426,14 +471,22 @@ color_frame (GstMleuColorize * self, const MleuFrame * in,
 {
   GError *error = NULL;
   MleuParams params;
+  guint interval;
 
   GST_OBJECT_LOCK (self);
   params = self->settings.params;
+  interval = self->settings.inference_interval;
   GST_OBJECT_UNLOCK (self);
+  /* Colours are not carried over a gap, nor backwards. */
+  params.carry = self->frame_number % interval != 0 && self->elapsed >= 0 &&
+      self->elapsed <= 1;
 
   if (!mleu_colorizer_predict (self->colorizer, in, &params, &error))
     goto not_predicted;
-  mleu_colorizer_smooth (self->colorizer, self->elapsed, &params);
+  if (mleu_colorizer_smooth (self->colorizer, self->elapsed, &params) &&
+      self->n_frames > 0)
+    post_scene_cut (self, self->last_pts);
+  self->n_frames++;
   mleu_colorizer_render (self->colorizer, in, out, &params);
   return GST_FLOW_OK;
 

@@ -12,6 +12,7 @@ enum
   PROP_SATURATION,
   PROP_TEMPERATURE,
   PROP_SMOOTHING,
+  PROP_INFERENCE_INTERVAL,
   PROP_RENDER_SIZE,
   PROP_N_THREADS,
   PROP_RECOLOR,
@@ -21,6 +22,7 @@ enum
 #define DEFAULT_SATURATION 1.0
 #define DEFAULT_TEMPERATURE 0.0
 #define DEFAULT_SMOOTHING 0.3
+#define DEFAULT_INFERENCE_INTERVAL 1
 #define DEFAULT_N_THREADS 0
 #define DEFAULT_RECOLOR TRUE
 
@@ -41,6 +43,7 @@ gst_mleu_settings_init (GstMleuSettings * settings)
   settings->params.saturation = DEFAULT_SATURATION;
   settings->params.temperature = DEFAULT_TEMPERATURE;
   settings->params.smoothing = DEFAULT_SMOOTHING;
+  settings->inference_interval = DEFAULT_INFERENCE_INTERVAL;
   settings->n_threads = DEFAULT_N_THREADS;
   settings->recolor = DEFAULT_RECOLOR;
 }
@@ -77,6 +80,9 @@ gst_mleu_settings_set (GstMleuSettings * settings, guint id,
     case PROP_SMOOTHING:
       settings->params.smoothing = g_value_get_double (value);
       return TRUE;
+    case PROP_INFERENCE_INTERVAL:
+      settings->inference_interval = g_value_get_uint (value);
+      return TRUE;
     case PROP_RENDER_SIZE:
       settings->render_size = round_render_size (g_value_get_uint (value));
       return TRUE;
@@ -110,6 +116,9 @@ gst_mleu_settings_get (const GstMleuSettings * settings, guint id,
       return TRUE;
     case PROP_SMOOTHING:
       g_value_set_double (value, settings->params.smoothing);
+      return TRUE;
+    case PROP_INFERENCE_INTERVAL:
+      g_value_set_uint (value, settings->inference_interval);
       return TRUE;
     case PROP_RENDER_SIZE:
       g_value_set_uint (value, settings->render_size);
@@ -188,8 +197,25 @@ gst_mleu_settings_install (GObjectClass * object_class)
   g_object_class_install_property (object_class, PROP_SMOOTHING,
       g_param_spec_double ("smoothing", "Smoothing",
           "Time constant, in seconds, of the average of the colours over the "
-          "frames of a scene: 0 colours each frame for itself, 1 is steadiest",
-          0.0, 1.0, DEFAULT_SMOOTHING, live));
+          "frames of a scene, along the motion: 0 colours each frame for itself, "
+          "1 is steadiest", 0.0, 1.0, DEFAULT_SMOOTHING, live));
+
+  /**
+   * GstMleuColorize:inference-interval:
+   *
+   * Frames are counted by their stream time and the frame rate of the caps, so
+   * that the same frames are predicted wherever playing began. A part of a film
+   * that is coloured on its own, with timestamps of its own, has to begin at a
+   * multiple of the interval to be coloured like the whole. Without timestamps
+   * or frame rate they are counted from where the history was forgotten last.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_INFERENCE_INTERVAL,
+      g_param_spec_uint ("inference-interval", "Inference interval",
+          "The network runs for every n-th frame, for the first one of a scene "
+          "and where the motion is lost; the colours of the others are carried "
+          "along the motion", 1, 32, DEFAULT_INFERENCE_INTERVAL, live));
 
   /**
    * GstMleuColorize:render-size:

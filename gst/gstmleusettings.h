@@ -14,6 +14,7 @@ typedef struct
   MleuParams params;
   guint render_size;
   guint n_threads;
+  guint inference_interval;
   gboolean recolor;
 } GstMleuSettings;
 

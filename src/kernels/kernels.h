@@ -55,7 +55,7 @@ typedef struct {
 #define MLEU_WALK_WHOLE 512
 #define MLEU_WALK_AGE 256
 /** The least weight that a way is followed for. */
-#define MLEU_WALK_LEAST (MLEU_WALK_WHOLE / 64)
+#define MLEU_WALK_LEAST (MLEU_WALK_WHOLE / 32)
 
 /**
  * MleuWalk: the last frames of a scene, the newest first.
@@ -161,7 +161,7 @@ typedef struct {
     X(guint32, u8_sad, (const guint8 *a, gsize a_stride, const guint8 *b, gsize b_stride))         \
     /* Of n cells of row y from x on, weighted sums of a*, of b*, and of the weights, over the     \
        frames, along the way of each cell back through them. The first colour on the way counts,   \
-       if only a little, however it was come by. */                                                         \
+       if only a little, however it was come by. */                                                \
     X(void, s16_walk,                                                                              \
       (gint32 * a, gint32 * b, gint32 * total, guint x, guint y, guint n, const MleuWalk *job))    \
     X(void, f32_dwconv, (const MleuDwconv *job))                                                   \
