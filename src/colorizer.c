@@ -172,7 +172,8 @@ static void follow(MleuColorizer *c)
         mleu_history_is_empty(c->history);
     mleu_motion_look(c->motion, lightness);
     if (!c->starts_scene)
-        mleu_motion_find(c->motion, mleu_history_next_steps(c->history));
+        c->starts_scene = mleu_scene_cut_decide(
+            &c->next_cut, mleu_motion_find(c->motion, mleu_history_next_steps(c->history)));
 }
 
 gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const MleuParams *params,

@@ -328,12 +328,14 @@ static guint32 pack_step(Vector way, guint keep)
     return x | y << 12 | keep << 24;
 }
 
-/* All differences in eighths of a code value, as a window has 64 pixels. */
-static void set_steps(MleuMotion *m, guint32 *steps)
+/* How many cells are lost. All differences are in eighths of a code value, as a window has 64
+ * pixels. */
+static guint set_steps(const MleuMotion *m, guint32 *steps)
 {
     const guint cell_x = m->full.width / m->grid_width, cell_y = m->full.height / m->grid_height;
     const gint grain = (gint)MIN(middle_difference(m), m->grain);
     const gint same = SAME_EIGHTHS + grain * 9 / 8, other = OTHER_EIGHTHS + grain / 8;
+    guint lost = 0;
     for (guint j = 0; j < m->grid_height; j++) {
         const guint row = MIN((j * cell_y + cell_y / 2) / BLOCK, m->rows - 1);
         for (guint i = 0; i < m->grid_width; i++) {
@@ -344,17 +346,19 @@ static void set_steps(MleuMotion *m, guint32 *steps)
             const gint texture = (gint)(m->textures[row * m->columns + column] / BLOCK) - 2 * grain;
             const gint excess = (gint)(m->differences[here] / BLOCK) - same - MAX(texture, 0) / 5;
             const gint keep = KEEP_WHOLE - excess * KEEP_WHOLE / other;
+            lost += keep < KEEP_WHOLE / 4 ? 1 : 0;
             steps[here] = pack_step(m->cells[here], (guint)CLAMP(keep, 0, KEEP_WHOLE));
         }
     }
+    return lost;
 }
 
-void mleu_motion_find(MleuMotion *m, guint32 *steps)
+float mleu_motion_find(MleuMotion *m, guint32 *steps)
 {
     const gsize cells = (gsize)m->grid_width * m->grid_height;
     if (!m->large_enough) {
         memset(steps, 0, cells * sizeof *steps);
-        return;
+        return 1;
     }
     m->grain = measure_grain(&m->full);
     /* The sum over a block of grain's differences varies by a tenth of itself. */
@@ -369,5 +373,5 @@ void mleu_motion_find(MleuMotion *m, guint32 *steps)
             find_cell(m, i, j, &m->cells[(gsize)j * m->grid_width + i]);
     }
 
-    set_steps(m, steps);
+    return (float)set_steps(m, steps) / (float)cells;
 }

@@ -33,8 +33,10 @@ void mleu_motion_look(MleuMotion *motion, const float *lightness);
  * mleu_motion_find: from the frame accepted last to the one looked at.
  * @steps: (out caller-allocates): grid height x grid width, as in #MleuWalk. Of the weight nothing
  * is kept where a cell's content was not to be seen in the frame before.
+ *
+ * Returns: share of the cells that keep less than a quarter, 0..1.
  */
-void mleu_motion_find(MleuMotion *motion, guint32 *steps);
+float mleu_motion_find(MleuMotion *motion, guint32 *steps);
 
 /** mleu_motion_accept: the frame looked at becomes the one before. */
 void mleu_motion_accept(MleuMotion *motion);

@@ -24,6 +24,12 @@
 #define MUCH_DIFFERENCE 15.0f
 #define SAME_SCENE_MUCH 0.75f
 
+/* Correlation under which the motion decides. Of 120 cuts between three clips, eight have more than
+ * SAME_SCENE, up to 0.64; there the motion is lost in 79 % of the cells and more, and in 8 % at
+ * most within the clips, which stay above 0.86. */
+#define IN_DOUBT 0.8f
+#define LOST 0.5f
+
 /* Frames without structure after which nothing is left to compare with: a pause between scenes, and
  * not a flash. */
 #define PAUSE 12
@@ -92,6 +98,7 @@ gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint wi
     float picture[MLEU_COARSE_W * MLEU_COARSE_H];
     gboolean is_cut = FALSE;
 
+    cut->in_doubt = FALSE;
     coarse_picture(picture, lightness, width, height);
     if (deviation(picture) < FLAT) {
         cut->flat++;
@@ -106,14 +113,21 @@ gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint wi
         difference /= (float)G_N_ELEMENTS(picture);
         /* Most frames are much like the one before, and are done here. */
         const float same = difference > MUCH_DIFFERENCE ? SAME_SCENE_MUCH : SAME_SCENE;
-        is_cut = difference > LEAST_DIFFERENCE && correlation(picture, cut->last, 0, 0) < same;
-        for (int dy = -SHIFT_Y; dy <= SHIFT_Y && is_cut; dy++) {
-            for (int dx = -SHIFT_X; dx <= SHIFT_X && is_cut; dx++)
-                is_cut = correlation(picture, cut->last, dx, dy) < same;
+        float likeness = correlation(picture, cut->last, 0, 0);
+        for (int dy = -SHIFT_Y; dy <= SHIFT_Y; dy++) {
+            for (int dx = -SHIFT_X; dx <= SHIFT_X && likeness < IN_DOUBT; dx++)
+                likeness = MAX(likeness, correlation(picture, cut->last, dx, dy));
         }
+        is_cut = difference > LEAST_DIFFERENCE && likeness < same;
+        cut->in_doubt = difference > LEAST_DIFFERENCE && !is_cut && likeness < IN_DOUBT;
     }
     memcpy(cut->last, picture, sizeof picture);
     cut->have_last = TRUE;
     cut->flat = 0;
     return is_cut;
+}
+
+gboolean mleu_scene_cut_decide(const MleuSceneCut *cut, float lost)
+{
+    return cut->in_doubt && lost > LOST;
 }

@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  * each less its mean, is low for every small shift. So a pan is no cut (some shift correlates), a
  * fade or a flash is none (means and contrast cancel), grain is none (a cell averages it away). A
  * frame without structure, black or white, starts no scene; the frame after it is compared with the
- * last one that had some, unless that is long ago.
+ * last one that had some, unless that is long ago. In doubt, motion decides.
  *
  * Thread-safety: one thread at a time.
  */
@@ -24,6 +24,7 @@ typedef struct {
     float last[MLEU_COARSE_W * MLEU_COARSE_H]; /* of the last frame with structure */
     gboolean have_last;
     guint flat; /* frames without structure since */
+    gboolean in_doubt;
 } MleuSceneCut;
 
 void mleu_scene_cut_reset(MleuSceneCut *cut);
@@ -35,5 +36,14 @@ void mleu_scene_cut_reset(MleuSceneCut *cut);
  * Returns: %TRUE where this frame starts a new scene; always for the first one with structure.
  */
 gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint width, guint height);
+
+/**
+ * mleu_scene_cut_decide: for a frame that mleu_scene_cut_next() did not take for a new scene.
+ * @lost: share of the picture whose content was not found in the frame before, 0..1.
+ *
+ * Returns: %TRUE where it starts one all the same: its structure is neither quite another nor the
+ * same, and nothing leads from the one to the other.
+ */
+gboolean mleu_scene_cut_decide(const MleuSceneCut *cut, float lost);
 
 G_END_DECLS

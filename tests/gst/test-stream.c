@@ -475,6 +475,85 @@ test_hdr_warns_once (void)
   gst_object_unref (bus);
 }
 
+/* A picture that no other one of these leads to: stripes, upright or level. */
+static GstBuffer *
+stripes (gboolean upright, GstClockTime pts)
+{
+  GstBuffer *buffer = scene (0, pts);
+  GstVideoFrame frame;
+  gint x, y;
+
+  g_assert_true (gst_video_frame_map (&frame, &info, buffer, GST_MAP_WRITE));
+  for (y = 0; y < 64; y++)
+    for (x = 0; x < 96; x++)
+      ((guint8 *) GST_VIDEO_FRAME_PLANE_DATA (&frame, 0))[y *
+          GST_VIDEO_FRAME_PLANE_STRIDE (&frame, 0) + x] =
+          (upright ? x : y) / 16 % 2 ? 200 : 50;
+  gst_video_frame_unmap (&frame);
+  return buffer;
+}
+
+/* A message for each cut, and none for the first frame or after a seek. */
+static void
+test_scene_cut_message (void)
+{
+  GstHarness *h = test_harness (CAPS, NULL);
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  guint i, n = 0;
+
+  gst_element_set_bus (h->element, bus);
+  push_segment (h, 1.0, GST_SECOND, 3 * GST_SECOND, GST_CLOCK_TIME_NONE);
+  for (i = 0; i < 30; i++)
+    gst_buffer_unref (gst_harness_push_and_pull (h, stripes (i / 10 % 2,
+                GST_SECOND + i * FRAME)));
+  push_segment (h, 1.0, 0, 0, GST_CLOCK_TIME_NONE);
+  gst_buffer_unref (gst_harness_push_and_pull (h, stripes (TRUE, 0)));
+
+  while ((message = gst_bus_pop_filtered (bus, GST_MESSAGE_ELEMENT))) {
+    const GstStructure *cut = gst_message_get_structure (message);
+    guint64 timestamp, stream_time, running_time;
+
+    g_assert_true (gst_structure_has_name (cut, "mleu-scene-cut"));
+    g_assert_true (gst_structure_get (cut, "timestamp", G_TYPE_UINT64,
+            &timestamp, "stream-time", G_TYPE_UINT64, &stream_time,
+            "running-time", G_TYPE_UINT64, &running_time, NULL));
+    n++;
+    g_assert_cmpuint (timestamp, ==, GST_SECOND + 10 * n * FRAME);
+    g_assert_cmpuint (stream_time, ==, timestamp);
+    g_assert_cmpuint (running_time, ==, timestamp + 2 * GST_SECOND);
+    gst_message_unref (message);
+  }
+  g_assert_cmpuint (n, ==, 2);
+  gst_element_set_bus (h->element, NULL);
+  gst_harness_teardown (h);
+  gst_object_unref (bus);
+}
+
+/* What frames are coloured as does not depend on where playing begins, given 64
+ * frames to warm up, and does depend on the interval. */
+static void
+test_inference_interval (void)
+{
+  const guint begins[] = { 0, 17, 0 };
+  GstBuffer *outs[3];
+  guint k, i;
+
+  for (k = 0; k < 3; k++) {
+    GstHarness *h = test_harness (CAPS, NULL);
+
+    g_object_set (h->element, "inference-interval", k < 2 ? 5 : 1, NULL);
+    for (i = begins[k]; i < 83; i++)
+      gst_buffer_unref (gst_harness_push_and_pull (h, scene (i % 3, i * FRAME)));
+    outs[k] = gst_harness_push_and_pull (h, scene (i % 3, i * FRAME));
+    gst_harness_teardown (h);
+  }
+  g_assert_true (is_equal (outs[0], outs[1]));
+  g_assert_false (is_equal (outs[0], outs[2]));
+  for (k = 0; k < 3; k++)
+    gst_buffer_unref (outs[k]);
+}
+
 static gpointer
 push_until_flushing (gpointer data)
 {
@@ -539,6 +618,8 @@ main (int argc, char **argv)
   g_test_add_func ("/stream/recolor", test_recolor);
   g_test_add_func ("/stream/recolor-rgb", test_recolor_rgb);
   g_test_add_func ("/stream/hdr-warns-once", test_hdr_warns_once);
+  g_test_add_func ("/stream/scene-cut-message", test_scene_cut_message);
+  g_test_add_func ("/stream/inference-interval", test_inference_interval);
   g_test_add_func ("/stream/flush-storm", test_flush_storm);
   return test_end (g_test_run ());
 }

@@ -83,13 +83,14 @@ int main(int argc, char **argv)
             history = mleu_history_new(grid[0], grid[1], mleu_kernels_get(mleu_cpu_tier()), pool);
         }
         const double begin = cpu_seconds();
-        const gboolean is_new = mleu_scene_cut_next(&cut, lightness, size[0], size[1]) ||
-                                mleu_history_is_empty(history);
+        gboolean is_new = mleu_scene_cut_next(&cut, lightness, size[0], size[1]) ||
+                          mleu_history_is_empty(history);
         mleu_motion_look(motion, lightness);
+        if (!is_new)
+            is_new = mleu_scene_cut_decide(
+                &cut, mleu_motion_find(motion, mleu_history_next_steps(history)));
         if (is_new)
             mleu_history_clear(history);
-        else
-            mleu_motion_find(motion, mleu_history_next_steps(history));
         const gboolean is_used =
             is_new || frame % (guint)interval == 0 || !mleu_history_reaches(history);
         mleu_history_add(history, is_used ? ab : NULL, 1 / fps);

@@ -113,6 +113,25 @@ static void test_no_cut(void)
     g_assert_cmpuint(count_cuts(60, flash), ==, 1);
 }
 
+/* Half of another scene mixed in is neither the same nor another: then motion tells. */
+static void test_doubt(void)
+{
+    MleuSceneCut cut;
+    float first[W * H], second[W * H];
+    draw(first, 1, 0, 1, 0, 0);
+    draw(second, 2, 0, 1, 0, 0);
+    mleu_scene_cut_reset(&cut);
+    g_assert_true(mleu_scene_cut_next(&cut, first, W, H));
+    g_assert_false(mleu_scene_cut_decide(&cut, 1));
+    for (guint i = 0; i < W * H; i++)
+        second[i] = 0.5f * (first[i] + second[i]);
+    g_assert_false(mleu_scene_cut_next(&cut, second, W, H));
+    g_assert_true(mleu_scene_cut_decide(&cut, 0.9f));
+    g_assert_false(mleu_scene_cut_decide(&cut, 0.1f));
+    g_assert_false(mleu_scene_cut_next(&cut, second, W, H));
+    g_assert_false(mleu_scene_cut_decide(&cut, 0.9f));
+}
+
 static void test_cuts(void)
 {
     g_assert_cmpuint(count_cuts(150, cuts_each_second), ==, 6);
@@ -447,5 +466,6 @@ int main(int argc, char **argv)
     g_test_add_func("/temporal/carry", test_carry);
     g_test_add_func("/temporal/no-cut", test_no_cut);
     g_test_add_func("/temporal/cuts", test_cuts);
+    g_test_add_func("/temporal/doubt", test_doubt);
     return g_test_run();
 }
