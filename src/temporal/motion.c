@@ -317,15 +317,15 @@ static void find_cell(MleuMotion *m, guint i, guint j, Vector *step)
         }
     }
     m->differences[(gsize)j * m->grid_width + i] = least;
-    step->x = (gint16)((best.x * MLEU_WALK_PARTS + part.x) / (int)cell_x);
-    step->y = (gint16)((best.y * MLEU_WALK_PARTS + part.y) / (int)cell_y);
+    const int way_x = (best.x * MLEU_WALK_PARTS + part.x) / (int)cell_x,
+              way_y = (best.y * MLEU_WALK_PARTS + part.y) / (int)cell_y;
+    step->x = (gint16)CLAMP(way_x, -FARTHEST, FARTHEST);
+    step->y = (gint16)CLAMP(way_y, -FARTHEST, FARTHEST);
 }
 
 static guint32 pack_step(Vector way, guint keep)
 {
-    const guint x = (guint)CLAMP(way.x, -FARTHEST, FARTHEST) & 0xfff,
-                y = (guint)CLAMP(way.y, -FARTHEST, FARTHEST) & 0xfff;
-    return x | y << 12 | keep << 24;
+    return ((guint)way.x & 0xfff) | ((guint)way.y & 0xfff) << 12 | keep << 24;
 }
 
 /* How many cells are lost. All differences are in eighths of a code value, as a window has 64
