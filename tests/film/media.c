@@ -12,23 +12,31 @@ static char *folder;
 static const char *const plugins[] = {
     "app",
     "audioconvert",
+    "audiomixer",
     "audioparsers",
+    "audiorate",
     "audioresample",
     "audiotestsrc",
+    "compositor",
     "coreelements",
     "debug",
+    "encoding",
     "flac",
+    "ges",
     "isomp4",
     "lame",
     "libav",
     "matroska",
+    "nle",
     "playback",
     "typefindfunctions",
     "videoconvertscale",
     "videocrop",
     "videofilter",
     "videoparsersbad",
+    "videorate",
     "videotestsrc",
+    "volume",
     "x264",
 };
 
@@ -320,12 +328,28 @@ GSubprocess *media_start(const char *in, const char *out, GPtrArray *options)
     return process;
 }
 
+int media_wait(GSubprocess *process, char **messages)
+{
+    GError *error = NULL;
+    char *text = NULL;
+    int status;
+
+    g_subprocess_communicate_utf8(process, NULL, NULL, NULL, &text, &error);
+    g_assert_no_error(error);
+    g_test_message("%s", text);
+    g_assert_true(g_subprocess_get_if_exited(process));
+    status = g_subprocess_get_exit_status(process);
+    if (messages != NULL)
+        *messages = g_steal_pointer(&text);
+    g_free(text);
+    g_object_unref(process);
+    return status;
+}
+
 int media_colorize(char **messages, const char *in, const char *out, ...)
 {
     GPtrArray *options = g_ptr_array_new();
-    GSubprocess *process;
-    GError *error = NULL;
-    char *text = NULL, *option;
+    char *option;
     va_list args;
     int status;
 
@@ -333,16 +357,7 @@ int media_colorize(char **messages, const char *in, const char *out, ...)
     while ((option = va_arg(args, char *)) != NULL)
         g_ptr_array_add(options, option);
     va_end(args);
-    process = media_start(in, out, options);
-    g_subprocess_communicate_utf8(process, NULL, NULL, NULL, &text, &error);
-    g_assert_no_error(error);
-    g_assert_true(g_subprocess_get_if_exited(process));
-    status = g_subprocess_get_exit_status(process);
-    g_test_message("%s", text);
-    if (messages != NULL)
-        *messages = g_steal_pointer(&text);
-    g_free(text);
-    g_object_unref(process);
+    status = media_wait(media_start(in, out, options), messages);
     g_ptr_array_unref(options);
     return status;
 }

@@ -56,6 +56,10 @@ int media_colorize(char **messages, const char *in, const char *out, ...) G_GNUC
 /* Starts it, with stderr into a pipe. */
 GSubprocess *media_start(const char *in, const char *out, GPtrArray *options);
 
+/* Waits for a process that was started with its stderr in a pipe, and takes it. @messages
+ * (nullable): what it said there. Returns: its exit status. */
+int media_wait(GSubprocess *process, char **messages);
+
 /* Decodes the video to I420 and calls @frame for each. */
 typedef void (*MediaFrame)(GstBuffer *buffer, GstCaps *caps, guint index, gpointer data);
 guint media_decode(const char *path, MediaFrame frame, gpointer data);
