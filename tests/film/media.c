@@ -39,6 +39,7 @@ static const char *const plugins[] = {
     "videorate",
     "videotestsrc",
     "volume",
+    "vorbis",
     "x264",
 };
 
