@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Each public header compiles alone, as C11 and as C++, without a warning; libmleu.so exports what starts with mleu_,
-# and all that the headers declare. TAP on standard output.
+# and all that the headers declare; its SONAME is of the version whose functions are listed in the file abi-VERSION, and
+# none of these is gone. TAP on standard output.
 #
-#   test-headers.sh BUILD_ROOT LIBRARY HEADER...      compilers: CC and CXX; flags of GLib: GLIB_CFLAGS
+#   test-headers.sh BUILD_ROOT LIBRARY ABI HEADER...      compilers: CC and CXX; flags of GLib: GLIB_CFLAGS
 
 set -u
-build_root=$1 library=$2
-shift 2
+build_root=$1 library=$2 abi=$3
+shift 3
 n=0
 
 # report NAME COMMAND...: one test; what the command says is shown where it fails.
@@ -56,6 +57,26 @@ exports_complete() {
     return $missing
 }
 
+soname_of_abi() {
+    local soname wanted=libmleu.so.${abi##*abi-}
+    soname=$(objdump -p "$library" | awk '$1 == "SONAME" { print $2 }')
+    [ "$soname" = "$wanted" ] || {
+        echo "SONAME $soname, not $wanted"
+        return 1
+    }
+}
+
+abi_kept() {
+    local name missing=0
+    while read -r name; do
+        nm -D --defined-only "$library" | grep -q " $name\$" || {
+            echo "gone: $name; programs that use it break: raise mleu_soversion"
+            missing=1
+        }
+    done <"$abi"
+    return $missing
+}
+
 for header in "$@"; do
     name=$(basename "$header")
     report "$name as C11" compile "$CC" c c11 "$name" "$header"
@@ -68,8 +89,12 @@ done
 if command -v nm >/dev/null; then
     report "exported names start with mleu_" exports_prefixed
     report "what is declared is exported" exports_complete "$@"
+    report "no function of the ABI is gone" abi_kept
+    report "SONAME" soname_of_abi
 else
     skip "exported names start with mleu_" "no nm"
     skip "what is declared is exported" "no nm"
+    skip "no function of the ABI is gone" "no nm"
+    skip "SONAME" "no objdump"
 fi
 echo "1..$n"
