@@ -416,6 +416,13 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
     return good;
 }
 
+static void clear_options(Options *options)
+{
+    g_free(options->properties);
+    g_free(options->size);
+    g_free(options->device);
+}
+
 int main(int argc, char **argv)
 {
     Webcam webcam = {0};
@@ -424,6 +431,7 @@ int main(int argc, char **argv)
     if (!parse_options(&webcam.options, &argc, &argv, &error)) {
         fprintf(stderr, "webcam: %s\n", error->message);
         g_error_free(error);
+        clear_options(&webcam.options);
         return 2;
     }
     gst_init(NULL, NULL);
@@ -443,8 +451,6 @@ int main(int argc, char **argv)
     gst_clear_object(&webcam.pipeline);
     g_main_loop_unref(webcam.loop);
     g_mutex_clear(&webcam.lock);
-    g_free(webcam.options.properties);
-    g_free(webcam.options.size);
-    g_free(webcam.options.device);
+    clear_options(&webcam.options);
     return webcam.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

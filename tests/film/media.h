@@ -4,8 +4,9 @@
 #include <gio/gio.h>
 #include <gst/gst.h>
 
-/* A temporary folder, a GStreamer with the plugins that films need, a small model. */
-void media_begin(int *argc, char ***argv);
+/* A temporary folder, a GStreamer with the plugins that films need and @more (nullable; NULL at the
+ * end), a small model. */
+void media_begin(int *argc, char ***argv, const char *const *more);
 int media_end(int result);
 
 /* A name in the temporary folder. */

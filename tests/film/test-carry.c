@@ -326,7 +326,7 @@ static void test_rotation(void)
 
 int main(int argc, char **argv)
 {
-    media_begin(&argc, &argv);
+    media_begin(&argc, &argv, NULL);
     g_test_add_func("/film/carry/matroska", test_matroska);
     g_test_add_func("/film/carry/tag-bytes", test_tag_bytes);
     g_test_add_func("/film/carry/chapters", test_chapters);

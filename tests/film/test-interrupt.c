@@ -65,7 +65,7 @@ static void test_interrupt(gconstpointer extension)
 
 int main(int argc, char **argv)
 {
-    media_begin(&argc, &argv);
+    media_begin(&argc, &argv, NULL);
     g_test_add_data_func("/film/interrupt/matroska", "mkv", test_interrupt);
     g_test_add_data_func("/film/interrupt/mp4", "mp4", test_interrupt);
     return media_end(g_test_run());

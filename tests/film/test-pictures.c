@@ -189,7 +189,7 @@ static void test_coloured_shots(void)
 
 int main(int argc, char **argv)
 {
-    media_begin(&argc, &argv);
+    media_begin(&argc, &argv, NULL);
     g_test_add_func("/film/pictures/luma", test_luma);
     g_test_add_func("/film/pictures/coloured-shots", test_coloured_shots);
     return media_end(g_test_run());

@@ -193,7 +193,7 @@ static void test_full_disk(void)
 
 int main(int argc, char **argv)
 {
-    media_begin(&argc, &argv);
+    media_begin(&argc, &argv, NULL);
     g_test_add_func("/film/refusals/inputs", test_inputs);
     g_test_add_func("/film/refusals/sound-alone", test_sound_alone);
     g_test_add_func("/film/refusals/options", test_options);

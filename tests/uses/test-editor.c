@@ -119,7 +119,11 @@ static void test_refusals(void)
 
 int main(int argc, char **argv)
 {
-    media_begin(&argc, &argv);
+    static const char *const plugins[] = {"audiomixer", "audiorate", "compositor",
+                                          "encoding",   "ges",       "nle",
+                                          "videorate",  "volume",    NULL};
+
+    media_begin(&argc, &argv, plugins);
     g_test_add_func("/uses/editor/render", test_render);
     g_test_add_func("/uses/editor/refusals", test_refusals);
     return media_end(g_test_run());

@@ -206,7 +206,11 @@ static void prepare(void)
 
 int main(int argc, char **argv)
 {
-    media_begin(&argc, &argv);
+    static const char *const plugins[] = {"audiomixer", "audiorate", "compositor", "encoding",
+                                          "ges",        "nle",       "videorate",  "volume",
+                                          "vorbis",     NULL};
+
+    media_begin(&argc, &argv, plugins);
     prepare();
     g_test_add_func("/uses/readme/film", test_film);
     g_test_add_func("/uses/readme/camera", test_camera);

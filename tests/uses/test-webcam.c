@@ -109,7 +109,9 @@ static void test_refusals(void)
 
 int main(int argc, char **argv)
 {
-    media_begin(&argc, &argv);
+    static const char *const plugins[] = {"pango", "video4linux2", NULL};
+
+    media_begin(&argc, &argv, plugins);
     g_test_add_func("/uses/webcam/figures", test_figures);
     g_test_add_func("/uses/webcam/keys", test_keys);
     g_test_add_func("/uses/webcam/refusals", test_refusals);
