@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A camera in colour, in a window, with frames a second and latency written on it; a test picture
- * where there is no camera. Space shows the grey picture beside the coloured one, q leaves, in the
- * window and in the terminal. webcam --help lists the options. */
+ * where there is no camera. Space compares with the grey picture, and q leaves, in the window and
+ * in the terminal. webcam --help lists the options. */
 #include <glib-unix.h>
 #include <gst/gst.h>
 #include <gst/video/navigation.h>
@@ -391,7 +391,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
          "What is asked of the camera; default: 1280x720", "WxH"},
         {"rate", 0, 0, G_OPTION_ARG_INT, &options->rate, "Frames a second; default: 30", "N"},
         {"properties", 0, 0, G_OPTION_ARG_STRING, &options->properties,
-         "Those of mleucolorize; default: \"render-size=128\"", "\"NAME=VALUE...\""},
+         "Those of mleucolorize; default: \"render-size=128 inference-interval=2\"",
+         "\"NAME=VALUE...\""},
         {"seconds", 0, 0, G_OPTION_ARG_INT, &options->seconds,
          "Measure for N seconds after the first one, without a window", "N"},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
@@ -406,7 +407,7 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, GError 
     if (good && options->size == NULL)
         options->size = g_strdup("1280x720");
     if (good && options->properties == NULL)
-        options->properties = g_strdup("render-size=128");
+        options->properties = g_strdup("render-size=128 inference-interval=2");
     if (good && (sscanf(options->size, "%dx%d", &options->width, &options->height) != 2 ||
                  options->width < 1 || options->height < 1 || options->rate < 1)) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
