@@ -30,6 +30,9 @@ struct _MleuColorizer {
     float *colours;   /* the same, smoothed */
     gsize values;     /* of each of the two */
     MleuGuide guide;
+    /* The guide's luma of the last frames, in turn, where there is a look-ahead. */
+    float *lumas;
+    guint lookahead, newest;
     MleuMotion *motion;
     MleuHistory *history;
     MleuSceneCut cut;
@@ -78,6 +81,10 @@ static gboolean check_config(const MleuConfig *config, GError **error)
     else if (config->n_threads > MLEU_THREADS_MAX)
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID, "%u threads: must be at most %d",
                     config->n_threads, MLEU_THREADS_MAX);
+    else if (config->lookahead > MLEU_LOOKAHEAD_MAX)
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
+                    "a look-ahead of %u frames: must be at most %d", config->lookahead,
+                    MLEU_LOOKAHEAD_MAX);
     else
         return TRUE;
     return FALSE;
@@ -133,8 +140,11 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
     };
     c->motion = mleu_motion_new(c->input_width, c->input_height, c->grid_width, c->grid_height,
                                 mleu_kernels_get(mleu_cpu_tier()));
-    c->history =
-        mleu_history_new(c->grid_width, c->grid_height, mleu_kernels_get(mleu_cpu_tier()), c->pool);
+    c->lookahead = config->lookahead;
+    c->history = mleu_history_new(c->grid_width, c->grid_height, c->lookahead > 0,
+                                  mleu_kernels_get(mleu_cpu_tier()), c->pool);
+    if (c->lookahead > 0)
+        c->lumas = g_new0(float, (gsize)(c->lookahead + 1) * c->grid_width * c->grid_height);
     mleu_guide_init(&c->guide, c->grid_width, c->grid_height);
     c->renderer = mleu_renderer_new(&config->input, &config->output, &grid, c->pool);
     return c;
@@ -153,6 +163,7 @@ void mleu_colorizer_free(MleuColorizer *c)
     mleu_guide_clear(&c->guide);
     g_free(c->predicted);
     g_free(c->colours);
+    g_free(c->lumas);
     mleu_model_unref(c->model);
     g_free(c);
 }
@@ -174,6 +185,8 @@ static void follow(MleuColorizer *c)
     if (!c->starts_scene)
         c->starts_scene = mleu_scene_cut_decide(
             &c->next_cut, mleu_motion_find(c->motion, mleu_history_next_steps(c->history)));
+    if (!c->starts_scene && c->lookahead > 0)
+        mleu_motion_find_onward(c->motion, mleu_history_onward_steps(c->history));
 }
 
 gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const MleuParams *params,
@@ -196,6 +209,13 @@ gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const 
     return good;
 }
 
+/* Luma of the frame @age frames before the newest one, with a look-ahead. */
+static float *luma_of(const MleuColorizer *c, guint age)
+{
+    const guint count = c->lookahead + 1;
+    return c->lumas + (gsize)((c->newest + count - age) % count) * c->grid_width * c->grid_height;
+}
+
 gboolean mleu_colorizer_smooth(MleuColorizer *c, double seconds, const MleuParams *params)
 {
     const gint64 begin = g_get_monotonic_time();
@@ -203,16 +223,33 @@ gboolean mleu_colorizer_smooth(MleuColorizer *c, double seconds, const MleuParam
         seconds = UNKNOWN_SECONDS;
     /* A frame without a prediction of its own has no other colours than those before the gap. */
     const gboolean is_gap = seconds < 0 || seconds > MLEU_SMOOTH_GAP;
-    if (c->starts_scene || (is_gap && c->is_predicted))
-        mleu_history_clear(c->history);
     mleu_history_add(c->history, c->is_predicted ? c->predicted : NULL,
-                     within(seconds, 0, MLEU_SMOOTH_GAP));
-    mleu_history_colours(c->history, within(params->smoothing, 0, 1), c->colours);
+                     within(seconds, 0, MLEU_SMOOTH_GAP),
+                     c->starts_scene || (is_gap && c->is_predicted));
+    mleu_guide_set_luma(&c->guide, mleu_plan_get_input(c->plan), c->input_width, c->input_height);
+    if (c->lookahead > 0) {
+        c->newest = (c->newest + 1) % (c->lookahead + 1);
+        memcpy(luma_of(c, 0), c->guide.luma, c->values / 2 * sizeof(float));
+    } else {
+        mleu_history_colours(c->history, 0, within(params->smoothing, 0, 1), c->colours);
+    }
     mleu_motion_accept(c->motion);
     c->cut = c->next_cut;
     c->stats.scene_cuts += c->starts_scene ? 1 : 0;
     c->stats.smooth_seconds += seconds_since(begin);
     return c->starts_scene;
+}
+
+gboolean mleu_colorizer_recall(MleuColorizer *c, guint frames, const MleuParams *params)
+{
+    const gint64 begin = g_get_monotonic_time();
+    if (frames > c->lookahead ||
+        !mleu_history_colours(c->history, frames, within(params->smoothing, 0, 1), c->colours))
+        return FALSE;
+    if (c->lookahead > 0)
+        memcpy(c->guide.luma, luma_of(c, frames), c->values / 2 * sizeof(float));
+    c->stats.smooth_seconds += seconds_since(begin);
+    return TRUE;
 }
 
 void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuFrame *output,
@@ -221,7 +258,6 @@ void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuF
     const gint64 begin = g_get_monotonic_time();
     const double factor = within(params->strength, 0, 1) * within(params->saturation, 0, 4) *
                           mleu_model_get_saturation(c->model);
-    mleu_guide_set_luma(&c->guide, mleu_plan_get_input(c->plan), c->input_width, c->input_height);
     mleu_guide_fit(&c->guide, c->colours);
     mleu_renderer_run(c->renderer, c->colours, &c->guide, (float)factor, input, output);
     c->stats.render_seconds += seconds_since(begin);

@@ -20,6 +20,9 @@ typedef struct _MleuColorizer MleuColorizer;
 /** Largest #MleuConfig.n_threads. */
 #define MLEU_THREADS_MAX 64
 
+/** Largest #MleuConfig.lookahead. */
+#define MLEU_LOOKAHEAD_MAX 16
+
 /**
  * MleuPrecision: what the network computes in.
  * @MLEU_PRECISION_AUTO: 8-bit integers where the model is quantised, else float32.
@@ -44,6 +47,8 @@ typedef enum {
  * @n_threads: threads that the network may use, this one included; 0: one for each processor.
  * Results do not depend on it.
  * @precision: what the network computes in.
+ * @lookahead: frames after a frame that its colours may be made from too, 0 ..
+ * %MLEU_LOOKAHEAD_MAX; see mleu_colorizer_recall().
  *
  * What a colorizer is made for. Initialise with mleu_config_init().
  */
@@ -53,6 +58,7 @@ typedef struct {
     guint render_size;
     guint n_threads;
     MleuPrecision precision;
+    guint lookahead;
 } MleuConfig;
 
 /** mleu_config_init: the defaults, with both formats zeroed. */
@@ -156,10 +162,34 @@ MLEU_API gboolean mleu_colorizer_predict(MleuColorizer *colorizer, const MleuFra
  * The colours depend on no more than the %MLEU_WARM_UP frames before: to the byte, on one tier of
  * kernels, with the same @seconds, parameters and #MleuParams.carry of each of these frames.
  *
+ * With a #MleuConfig.lookahead the frame is only taken into the history; mleu_colorizer_recall()
+ * then gives the colours.
+ *
  * Returns: %TRUE where this frame starts a new scene; always for the first one, and the first after
  * mleu_colorizer_reset().
  */
 MLEU_API gboolean mleu_colorizer_smooth(MleuColorizer *colorizer, double seconds,
+                                        const MleuParams *params);
+
+/**
+ * mleu_colorizer_recall:
+ * @frames: how many frames before the one that mleu_colorizer_smooth() took last, 0 ..
+ * #MleuConfig.lookahead.
+ * @params: only the smoothing is used.
+ *
+ * The colours that mleu_colorizer_render() is to give to that earlier frame become the present ones:
+ * averaged like those of mleu_colorizer_smooth(), with the frames of its scene that came after it as
+ * well. The caller keeps the frames themselves: with a look-ahead of k, each frame is predicted and
+ * smoothed, and the one k before it recalled and rendered; at the end of the stream, the k last ones
+ * are recalled with @frames from k - 1 down to 0.
+ *
+ * The colours depend on the @frames after and on no more than the %MLEU_WARM_UP before, as those of
+ * mleu_colorizer_smooth() do.
+ *
+ * Returns: %FALSE where there is no such frame since the colorizer was made or reset, or @frames is
+ * more than the look-ahead; the colours stay as they are.
+ */
+MLEU_API gboolean mleu_colorizer_recall(MleuColorizer *colorizer, guint frames,
                                         const MleuParams *params);
 
 /**

@@ -10,6 +10,7 @@
  *        mleu_colorizer_predict()            luma -> a*, b* on a small grid, by the network
  *        mleu_colorizer_smooth()             steady colours over time
  *        mleu_colorizer_render()             chroma (or RGB) of the output frame; luma is copied
+ *        (or mleu_colorizer_recall() before the last, for film: with a look at the frames to come)
  *   4. mleu_colorizer_reset() after a seek, mleu_colorizer_cancel() from another thread to stop a
  * prediction
  */

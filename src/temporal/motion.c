@@ -128,7 +128,7 @@ void mleu_motion_look(MleuMotion *m, const float *lightness)
     }
 }
 
-void mleu_motion_accept(MleuMotion *m)
+static void exchange(MleuMotion *m)
 {
     Picture *const both[] = {&m->full, &m->quarter};
     for (guint i = 0; i < G_N_ELEMENTS(both); i++) {
@@ -136,6 +136,11 @@ void mleu_motion_accept(MleuMotion *m)
         both[i]->before = both[i]->now;
         both[i]->now = before;
     }
+}
+
+void mleu_motion_accept(MleuMotion *m)
+{
+    exchange(m);
 }
 
 /* What grain alone makes of the mean absolute difference of two frames, in eighths of a code value,
@@ -374,4 +379,11 @@ float mleu_motion_find(MleuMotion *m, guint32 *steps)
     }
 
     return (float)set_steps(m, steps) / (float)cells;
+}
+
+void mleu_motion_find_onward(MleuMotion *m, guint32 *steps)
+{
+    exchange(m);
+    mleu_motion_find(m, steps);
+    exchange(m);
 }

@@ -38,6 +38,12 @@ void mleu_motion_look(MleuMotion *motion, const float *lightness);
  */
 float mleu_motion_find(MleuMotion *motion, guint32 *steps);
 
+/**
+ * mleu_motion_find_onward: the other way: from the frame accepted last on to the one looked at.
+ * @steps: (out caller-allocates): as above, of the cells of the frame accepted last.
+ */
+void mleu_motion_find_onward(MleuMotion *motion, guint32 *steps);
+
 /** mleu_motion_accept: the frame looked at becomes the one before. */
 void mleu_motion_accept(MleuMotion *motion);
 

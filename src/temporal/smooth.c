@@ -18,11 +18,20 @@
 #define LOST_SHARE 16
 
 typedef struct {
-    guint32 *steps; /* to the frame before */
+    guint32 *steps;  /* to the frame before */
+    guint32 *onward; /* to the frame after; NULL without a look-ahead */
     guint32 *colours;
-    gboolean is_predicted;
+    gboolean is_predicted, starts_scene;
     double seconds; /* since the frame before */
 } Slot;
+
+/* Through the frames before, or after, one frame: that one first. */
+typedef struct {
+    const guint32 *steps[SLOTS], *colours[SLOTS];
+    gint32 ages[SLOTS];
+    guint length;
+    MleuWalk job;
+} Way;
 
 struct _MleuHistory {
     guint width, height;
@@ -30,24 +39,24 @@ struct _MleuHistory {
     MleuPool *pool;
     Slot slots[SLOTS];
     guint newest, length;
-    gint32 *sums; /* of a row, for each worker */
-    /* Of one call, the newest first. */
-    const guint32 *steps[SLOTS], *colours[SLOTS];
-    gint32 ages[SLOTS];
-    MleuWalk job;
+    gint32 *sums; /* of a row, back and on, for each worker */
+    Way back, on; /* of one call */
     float *out;
 };
 
-MleuHistory *mleu_history_new(guint width, guint height, const MleuKernels *kernels, MleuPool *pool)
+MleuHistory *mleu_history_new(guint width, guint height, gboolean looks_ahead,
+                              const MleuKernels *kernels, MleuPool *pool)
 {
     MleuHistory *h = g_new0(MleuHistory, 1);
     h->width = width;
     h->height = height;
     h->kernels = kernels;
     h->pool = pool;
-    h->sums = g_new0(gint32, (gsize)3 * width * mleu_pool_get_threads(pool));
+    h->sums = g_new0(gint32, (gsize)6 * width * mleu_pool_get_threads(pool));
     for (guint i = 0; i < SLOTS; i++) {
         h->slots[i].steps = g_new0(guint32, (gsize)width * height);
+        if (looks_ahead)
+            h->slots[i].onward = g_new0(guint32, (gsize)width * height);
         h->slots[i].colours = g_new0(guint32, (gsize)width * height);
     }
     return h;
@@ -59,6 +68,7 @@ void mleu_history_free(MleuHistory *h)
         return;
     for (guint i = 0; i < SLOTS; i++) {
         g_free(h->slots[i].steps);
+        g_free(h->slots[i].onward);
         g_free(h->slots[i].colours);
     }
     g_free(h->sums);
@@ -86,36 +96,42 @@ guint32 *mleu_history_next_steps(MleuHistory *h)
     return h->slots[(h->newest + 1) % SLOTS].steps;
 }
 
-/* Frame @index of the job. */
-static void set_frame(MleuHistory *h, guint index, const Slot *slot, gint32 age)
+guint32 *mleu_history_onward_steps(MleuHistory *h)
 {
-    h->steps[index] = slot->steps;
-    h->colours[index] = slot->is_predicted ? slot->colours : NULL;
-    h->ages[index] = age;
+    return h->slots[h->newest].onward;
 }
 
-static void set_job(MleuHistory *h, guint length)
+/* @weight: of the frame, 0..1. */
+static void add_to_way(Way *way, const Slot *slot, const guint32 *steps, double weight)
 {
-    h->job = (MleuWalk){h->width, h->height, length, h->steps, h->colours, h->ages};
+    way->steps[way->length] = steps;
+    way->colours[way->length] = slot->is_predicted ? slot->colours : NULL;
+    way->ages[way->length] = (gint32)lrint(MLEU_WALK_AGE * weight);
+    way->length++;
+}
+
+static void set_job(const MleuHistory *h, Way *way)
+{
+    way->job =
+        (MleuWalk){h->width, h->height, way->length, way->steps, way->colours, way->ages};
 }
 
 gboolean mleu_history_reaches(MleuHistory *h)
 {
     Slot *next = &h->slots[(h->newest + 1) % SLOTS];
-    guint length = 1, lost = 0;
+    Way *way = &h->back;
+    guint lost = 0;
     next->is_predicted = FALSE;
-    set_frame(h, 0, next, MLEU_WALK_AGE);
-    for (guint age = 0; age < h->length; age++) {
-        set_frame(h, length++, slot_of(h, age), MLEU_WALK_AGE);
-        if (slot_of(h, age)->is_predicted)
-            break;
-    }
-    set_job(h, length);
-    if (h->colours[length - 1] == NULL)
+    way->length = 0;
+    add_to_way(way, next, next->steps, 1);
+    for (guint age = 0; age < h->length && way->colours[way->length - 1] == NULL; age++)
+        add_to_way(way, slot_of(h, age), slot_of(h, age)->steps, 1);
+    if (way->colours[way->length - 1] == NULL)
         return FALSE;
+    set_job(h, way);
     gint32 *a = h->sums, *b = a + h->width, *weight = b + h->width;
     for (guint y = 0; y < h->height; y++) {
-        h->kernels->s16_walk(a, b, weight, 0, y, h->width, &h->job);
+        h->kernels->s16_walk(a, b, weight, 0, y, h->width, &way->job);
         for (guint x = 0; x < h->width; x++)
             lost += weight[x] < MLEU_WALK_WHOLE / 4 ? 1 : 0;
     }
@@ -128,7 +144,7 @@ static guint32 to_units(float value)
     return (guint16)lrintf(CLAMP(units, -(float)UNITS_MOST, (float)UNITS_MOST));
 }
 
-void mleu_history_add(MleuHistory *h, const float *ab, double seconds)
+void mleu_history_add(MleuHistory *h, const float *ab, double seconds, gboolean starts_scene)
 {
     const gsize cells = (gsize)h->width * h->height;
     h->newest = (h->newest + 1) % SLOTS;
@@ -136,8 +152,31 @@ void mleu_history_add(MleuHistory *h, const float *ab, double seconds)
     Slot *slot = &h->slots[h->newest];
     slot->seconds = seconds;
     slot->is_predicted = ab != NULL;
+    slot->starts_scene = starts_scene;
     for (gsize i = 0; i < cells && ab != NULL; i++)
         slot->colours[i] = to_units(ab[i]) | to_units(ab[cells + i]) << 16;
+}
+
+/* Adds what the way on gave to what the way back gave, of a row whose own colours are @own. */
+static void add_onward(gint32 *back, const gint32 *on, gsize width, const guint32 *own)
+{
+    gint32 *a = back, *b = a + width, *total = b + width;
+    for (gsize x = 0; x < width; x++) {
+        gint32 on_a = on[x], on_b = on[width + x], on_total = on[2 * width + x];
+        if (own != NULL) {
+            /* Both ways begin with it. */
+            on_a -= MLEU_WALK_WHOLE * (gint16)(own[x] & 0xffff);
+            on_b -= MLEU_WALK_WHOLE * (gint16)(own[x] >> 16);
+            on_total -= MLEU_WALK_WHOLE;
+        } else if (total[x] < MLEU_WALK_LEAST && on_total >= MLEU_WALK_LEAST) {
+            a[x] = b[x] = total[x] = 0;
+        } else if (total[x] >= MLEU_WALK_LEAST && on_total < MLEU_WALK_LEAST) {
+            continue;
+        }
+        a[x] += on_a;
+        b[x] += on_b;
+        total[x] += on_total;
+    }
 }
 
 static void colour_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
@@ -145,10 +184,15 @@ static void colour_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
     const MleuHistory *h = data;
     const gsize width = h->width, cells = width * h->height;
     const guint end = MIN((index + 1) * ROWS, h->height);
-    gint32 *a = h->sums + 3 * width * mleu_pool_current_worker(), *b = a + width,
-           *total = b + width;
+    gint32 *a = h->sums + 6 * width * mleu_pool_current_worker(), *b = a + width,
+           *total = b + width, *on = total + width;
     for (guint y = index * ROWS; y < end; y++) {
-        h->kernels->s16_walk(a, b, total, 0, y, h->width, &h->job);
+        h->kernels->s16_walk(a, b, total, 0, y, h->width, &h->back.job);
+        if (h->on.length > 1) {
+            const guint32 *own = h->on.colours[0];
+            h->kernels->s16_walk(on, on + width, on + 2 * width, 0, y, h->width, &h->on.job);
+            add_onward(a, on, width, own != NULL ? own + y * width : NULL);
+        }
         float *out = h->out + y * width;
         for (guint x = 0; x < h->width; x++) {
             const float share = 1.0f / (float)(MAX(total[x], 1) * UNITS);
@@ -158,15 +202,36 @@ static void colour_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
     }
 }
 
-void mleu_history_colours(MleuHistory *h, double tau, float *colours)
+/* Of the next frame on the way, @seconds away. */
+static double next_weight(const Way *way, double seconds, double tau)
 {
-    double age = 0;
-    for (guint i = 0; i < h->length; i++) {
-        const double weight = tau > 0 ? exp(-age / tau) : i == 0 ? 1 : 0;
-        set_frame(h, i, slot_of(h, i), (gint32)lrint(MLEU_WALK_AGE * weight));
-        age += slot_of(h, i)->seconds;
+    return tau > 0 ? exp(-seconds / tau) : way->length == 0 ? 1 : 0;
+}
+
+gboolean mleu_history_colours(MleuHistory *h, guint ahead, double tau, float *colours)
+{
+    if (ahead >= h->length)
+        return FALSE;
+    double seconds = 0;
+    h->back.length = h->on.length = 0;
+    for (guint age = ahead; age < h->length; age++) {
+        const Slot *slot = slot_of(h, age);
+        add_to_way(&h->back, slot, slot->steps, next_weight(&h->back, seconds, tau));
+        if (slot->starts_scene)
+            break;
+        seconds += slot->seconds;
     }
-    set_job(h, h->length);
+    seconds = 0;
+    for (guint age = ahead;; age--) {
+        const Slot *slot = slot_of(h, age);
+        add_to_way(&h->on, slot, slot->onward, next_weight(&h->on, seconds, tau));
+        if (age == 0 || slot_of(h, age - 1)->starts_scene)
+            break;
+        seconds += slot_of(h, age - 1)->seconds;
+    }
+    set_job(h, &h->back);
+    set_job(h, &h->on);
     h->out = colours;
     mleu_pool_run(h->pool, colour_rows, h, (h->height + ROWS - 1) / ROWS);
+    return TRUE;
 }

@@ -2,7 +2,7 @@
 /*
  * Smooths stored predictions over time, as the library does between the network and the rendering.
  *
- *   replay --fps F [--smoothing S] [--interval N] LIGHTNESS AB OUT
+ *   replay --fps F [--smoothing S] [--interval N] [--lookahead N] LIGHTNESS AB OUT
  *
  * LIGHTNESS and AB are what `predict --lightness --ab` wrote of a clip's frames; OUT is like AB. A
  * line for each frame that starts a scene, "cut N"; then the CPU time of a frame in milliseconds,
@@ -17,13 +17,14 @@
 #include "temporal/smooth.h"
 
 static double fps = 25, smoothing = 0.3;
-static gint interval = 1;
+static gint interval = 1, lookahead;
 static char **files;
 
 static const GOptionEntry entries[] = {
     {"fps", 0, 0, G_OPTION_ARG_DOUBLE, &fps, "Frames a second", "F"},
     {"smoothing", 0, 0, G_OPTION_ARG_DOUBLE, &smoothing, "Time constant in seconds", "S"},
     {"interval", 0, 0, G_OPTION_ARG_INT, &interval, "Use the prediction of every N-th frame", "N"},
+    {"lookahead", 0, 0, G_OPTION_ARG_INT, &lookahead, "Frames to come that are looked at", "N"},
     {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &files, NULL, "LIGHTNESS AB OUT"},
     G_OPTION_ENTRY_NULL,
 };
@@ -47,6 +48,12 @@ static float *read_planes(FILE *file, guint planes, guint32 size[2])
     return values;
 }
 
+static void write_planes(FILE *file, const float *ab, const guint32 grid[2])
+{
+    fwrite(grid, 4, 2, file);
+    fwrite(ab, 4, (gsize)2 * grid[0] * grid[1], file);
+}
+
 int main(int argc, char **argv)
 {
     GError *error = NULL;
@@ -54,7 +61,8 @@ int main(int argc, char **argv)
     g_option_context_add_main_entries(context, entries, NULL);
     const gboolean parsed = g_option_context_parse(context, &argc, &argv, &error);
     g_option_context_free(context);
-    if (!parsed || files == NULL || g_strv_length(files) != 3 || fps <= 0 || interval < 1) {
+    if (!parsed || files == NULL || g_strv_length(files) != 3 || fps <= 0 || interval < 1 ||
+        lookahead < 0 || lookahead >= MLEU_HISTORY) {
         fprintf(stderr, "%s; see --help\n", error != NULL ? error->message : "three files needed");
         g_clear_error(&error);
         return 2;
@@ -72,7 +80,7 @@ int main(int argc, char **argv)
     mleu_scene_cut_reset(&cut);
     double seconds = 0;
     guint frame = 0, used = 0;
-    guint32 size[2], grid[2];
+    guint32 size[2], grid[2] = {0};
     float *lightness, *ab;
     for (; (lightness = read_planes(lightness_file, 1, size)) != NULL &&
            (ab = read_planes(ab_file, 2, grid)) != NULL;
@@ -80,7 +88,8 @@ int main(int argc, char **argv)
         if (motion == NULL) {
             motion = mleu_motion_new(size[0], size[1], grid[0], grid[1],
                                      mleu_kernels_get(mleu_cpu_tier()));
-            history = mleu_history_new(grid[0], grid[1], mleu_kernels_get(mleu_cpu_tier()), pool);
+            history = mleu_history_new(grid[0], grid[1], lookahead > 0,
+                                       mleu_kernels_get(mleu_cpu_tier()), pool);
         }
         const double begin = cpu_seconds();
         gboolean is_new = mleu_scene_cut_next(&cut, lightness, size[0], size[1]) ||
@@ -89,21 +98,27 @@ int main(int argc, char **argv)
         if (!is_new)
             is_new = mleu_scene_cut_decide(
                 &cut, mleu_motion_find(motion, mleu_history_next_steps(history)));
-        if (is_new)
-            mleu_history_clear(history);
+        if (!is_new && lookahead > 0)
+            mleu_motion_find_onward(motion, mleu_history_onward_steps(history));
         const gboolean is_used =
             is_new || frame % (guint)interval == 0 || !mleu_history_reaches(history);
-        mleu_history_add(history, is_used ? ab : NULL, 1 / fps);
-        mleu_history_colours(history, smoothing, ab);
+        mleu_history_add(history, is_used ? ab : NULL, 1 / fps, is_new);
+        const gboolean is_ready = mleu_history_colours(history, (guint)lookahead, smoothing, ab);
         mleu_motion_accept(motion);
         seconds += cpu_seconds() - begin;
         used += is_used ? 1 : 0;
         if (is_new)
             printf("cut %u\n", frame);
-        fwrite(grid, 4, 2, out_file);
-        fwrite(ab, 4, (gsize)2 * grid[0] * grid[1], out_file);
+        if (is_ready)
+            write_planes(out_file, ab, grid);
         g_free(lightness);
         g_free(ab);
+    }
+    for (guint left = MIN((guint)lookahead, frame); left > 0; left--) {
+        float *last = g_new(float, (gsize)2 * grid[0] * grid[1]);
+        mleu_history_colours(history, left - 1, smoothing, last);
+        write_planes(out_file, last, grid);
+        g_free(last);
     }
     printf("ms %.3f\nused %u of %u\n", 1e3 * seconds / MAX(frame, 1), used, frame);
     fclose(lightness_file);

@@ -165,7 +165,7 @@ static Player player_new(guint threads, MleuTier tier)
 {
     Player player = {.pool = mleu_pool_new(threads, NULL)};
     player.motion = mleu_motion_new(MOTION_W, MOTION_H, GRID_W, GRID_H, mleu_kernels_get(tier));
-    player.history = mleu_history_new(GRID_W, GRID_H, mleu_kernels_get(tier), player.pool);
+    player.history = mleu_history_new(GRID_W, GRID_H, TRUE, mleu_kernels_get(tier), player.pool);
     return player;
 }
 
@@ -181,8 +181,8 @@ static void play(Player *player, Frame *frame, double seconds, double tau, gbool
     mleu_motion_look(player->motion, frame->lightness);
     if (!mleu_history_is_empty(player->history))
         mleu_motion_find(player->motion, mleu_history_next_steps(player->history));
-    mleu_history_add(player->history, is_predicted ? frame->ab : NULL, seconds);
-    mleu_history_colours(player->history, tau, frame->out);
+    mleu_history_add(player->history, is_predicted ? frame->ab : NULL, seconds, FALSE);
+    mleu_history_colours(player->history, 0, tau, frame->out);
     mleu_motion_accept(player->motion);
 }
 
