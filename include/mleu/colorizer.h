@@ -177,11 +177,11 @@ MLEU_API gboolean mleu_colorizer_smooth(MleuColorizer *colorizer, double seconds
  * #MleuConfig.lookahead.
  * @params: only the smoothing is used.
  *
- * The colours that mleu_colorizer_render() is to give to that earlier frame become the present ones:
- * averaged like those of mleu_colorizer_smooth(), with the frames of its scene that came after it as
- * well. The caller keeps the frames themselves: with a look-ahead of k, each frame is predicted and
- * smoothed, and the one k before it recalled and rendered; at the end of the stream, the k last ones
- * are recalled with @frames from k - 1 down to 0.
+ * The colours that mleu_colorizer_render() is to give to that earlier frame become the present
+ * ones: averaged like those of mleu_colorizer_smooth(), with the frames of its scene that came
+ * after it as well. The caller keeps the frames themselves: with a look-ahead of k, each frame is
+ * predicted and smoothed, and the one k before it recalled and rendered; at the end of the stream,
+ * the k last ones are recalled with @frames from k - 1 down to 0.
  *
  * The colours depend on the @frames after and on no more than the %MLEU_WARM_UP before, as those of
  * mleu_colorizer_smooth() do.

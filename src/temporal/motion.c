@@ -275,8 +275,11 @@ static void find_block(MleuMotion *m, guint i, guint j)
     }
     *here = best;
     m->textures[j * m->columns + i] = measure_texture(m, x, y);
-    m->parts[j * m->columns + i] = (Vector){minimum_between(at[0], least, at[1], m->newness),
-                                            minimum_between(at[2], least, at[3], m->newness)};
+    /* What is the same to the bit has not moved by a part. */
+    m->parts[j * m->columns + i] = least == 0
+                                       ? (Vector){0, 0}
+                                       : (Vector){minimum_between(at[0], least, at[1], m->newness),
+                                                  minimum_between(at[2], least, at[3], m->newness)};
 }
 
 /* Smallest difference below which lie half of all cells': grain is everywhere, what was uncovered

@@ -112,8 +112,7 @@ static void add_to_way(Way *way, const Slot *slot, const guint32 *steps, double 
 
 static void set_job(const MleuHistory *h, Way *way)
 {
-    way->job =
-        (MleuWalk){h->width, h->height, way->length, way->steps, way->colours, way->ages};
+    way->job = (MleuWalk){h->width, h->height, way->length, way->steps, way->colours, way->ages};
 }
 
 gboolean mleu_history_reaches(MleuHistory *h)

@@ -28,7 +28,8 @@ G_BEGIN_DECLS
  */
 typedef struct _MleuHistory MleuHistory;
 
-/** mleu_history_new: @looks_ahead: whether the colours of any but the newest frame will be wanted. */
+/** mleu_history_new: @looks_ahead: whether the colours of any but the newest frame will be wanted.
+ */
 MleuHistory *mleu_history_new(guint width, guint height, gboolean looks_ahead,
                               const MleuKernels *kernels, MleuPool *pool);
 void mleu_history_free(MleuHistory *history);
@@ -63,8 +64,8 @@ void mleu_history_add(MleuHistory *history, const float *ab, double seconds, gbo
 /**
  * mleu_history_colours: of the frame @ahead frames before the one added last.
  * @ahead: 0 without a look-ahead.
- * @tau: time constant of the weights, exp(-age / tau), in seconds, for the frames after as for those
- * before; 0: the frame's own prediction alone.
+ * @tau: time constant of the weights, exp(-age / tau), in seconds, for the frames after as for
+ * those before; 0: the frame's own prediction alone.
  * @colours: (out caller-allocates): height x width a*, then b*. Where the frame has no prediction
  * and the way is not known, that of the next prediction on the likeliest way.
  *

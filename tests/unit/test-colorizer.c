@@ -248,6 +248,49 @@ static void test_history(void)
     mleu_colorizer_free(colorizer);
 }
 
+/* With a look-ahead, frames are recalled one by one, the last ones too; a new scene has no say in
+ * the one before. */
+static void test_recall(void)
+{
+    GError *error = NULL;
+    guint8 fresh[2][CHROMA], chroma[CHROMA];
+    MleuParams params;
+    mleu_params_init(&params);
+    params.smoothing = 1;
+    MleuConfig config = make_config(W, H);
+    config.lookahead = 3;
+    MleuColorizer *colorizer = mleu_colorizer_new(model, &config, &error);
+    g_assert_no_error(error);
+    g_assert_false(mleu_colorizer_recall(colorizer, 0, &params));
+    for (guint scene = 0; scene < 2; scene++) {
+        predict(colorizer, scene);
+        g_assert_true(mleu_colorizer_smooth(colorizer, 0, &params));
+        g_assert_true(mleu_colorizer_recall(colorizer, 0, &params));
+        g_assert_false(mleu_colorizer_recall(colorizer, 1, &params));
+        render(colorizer, fresh[scene], 1);
+        mleu_colorizer_reset(colorizer);
+    }
+    const guint scenes[] = {0, 0, 0, 1, 1, 1, 1, 0};
+    const guint frames = G_N_ELEMENTS(scenes);
+    for (guint f = 0; f < frames + config.lookahead; f++) {
+        if (f < frames) {
+            predict(colorizer, scenes[f]);
+            mleu_colorizer_smooth(colorizer, 0.04, &params);
+        }
+        const guint behind = f < frames ? config.lookahead : frames + config.lookahead - 1 - f;
+        g_assert_true(mleu_colorizer_recall(colorizer, behind, &params) == (f >= behind));
+        if (f < config.lookahead)
+            continue;
+        render(colorizer, chroma, 1);
+        /* A mean of equal values is rounded. */
+        for (guint i = 0; i < CHROMA; i++)
+            g_assert_cmpint(ABS(chroma[i] - fresh[scenes[f - config.lookahead]][i]), <=, 1);
+    }
+    g_assert_cmpint(memcmp(fresh[0], fresh[1], CHROMA), !=, 0);
+    g_assert_false(mleu_colorizer_recall(colorizer, config.lookahead + 1, &params));
+    mleu_colorizer_free(colorizer);
+}
+
 static gpointer cancel_soon(gpointer data)
 {
     g_usleep(2000);
@@ -284,7 +327,7 @@ static void test_cancel(void)
 
 static void test_wrong_arguments(void)
 {
-    for (guint i = 0; i < 12; i++) {
+    for (guint i = 0; i < 13; i++) {
         GError *error = NULL;
         MleuConfig config = make_config(W, H);
         switch (i) {
@@ -321,12 +364,15 @@ static void test_wrong_arguments(void)
         case 10:
             config.output.matrix = (MleuMatrix)9;
             break;
+        case 11:
+            config.lookahead = MLEU_LOOKAHEAD_MAX + 1;
+            break;
         default:
             config.output = config.input;
             break;
         }
         g_assert_null(mleu_colorizer_new(model, &config, &error));
-        const gint code = i == 11 ? (gint)MLEU_ERROR_UNSUPPORTED : (gint)MLEU_ERROR_INVALID;
+        const gint code = i == 12 ? (gint)MLEU_ERROR_UNSUPPORTED : (gint)MLEU_ERROR_INVALID;
         g_assert_error(error, MLEU_ERROR, code);
         g_test_message("%s", error->message);
         g_error_free(error);
@@ -354,6 +400,7 @@ int main(int argc, char **argv)
     g_test_add_func("/colorizer/wild-parameters", test_wild_parameters);
     g_test_add_func("/colorizer/threads", test_threads);
     g_test_add_func("/colorizer/history", test_history);
+    g_test_add_func("/colorizer/recall", test_recall);
     g_test_add_func("/colorizer/cancel", test_cancel);
     g_test_add_func("/colorizer/wrong-arguments", test_wrong_arguments);
     const int result = g_test_run();
