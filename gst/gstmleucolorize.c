@@ -26,7 +26,12 @@
  * element drops no frame, also where the machine is too slow for a live source:
  * put a leaky `queue` before it there.
  *
- * The colours of a frame depend on the 64 frames before it, and no more: after a
+ * For films, #mleucolorize:lookahead takes frames to come into the average. The
+ * frames that are held back for it come out before anything that ends what they
+ * belong to: the end of the stream, a new segment, other caps, a discontinuity.
+ *
+ * The colours of a frame depend on the 64 frames before it (and on those of the
+ * look-ahead), and no more: after a
  * seek, and in a part of a film that is coloured on its own, the 65th frame is
  * that of the whole film, to the byte (where #mleucolorize:smoothing and the
  * other properties are, and on the same kind of processor).
@@ -75,6 +80,7 @@ struct _GstMleuColorize
 
   /* Under the object lock. */
   GstMleuSettings settings;
+  GstClockTime latency;
   gboolean flushing;
   gboolean stopping;
   /* Replaced by the streaming thread, which reads it without the lock. */
@@ -95,7 +101,17 @@ struct _GstMleuColorize
   guint64 n_frames;
   guint64 frame_number;
   gboolean warned_hdr;
+  /* Frames that wait for those after them, the oldest first. */
+  GQueue pending;
+  guint lookahead;
 };
+
+/* A frame that is predicted and not yet rendered, and what was set for it. */
+typedef struct
+{
+  GstBuffer *buffer;
+  MleuParams params;
+} GstMleuPending;
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
     GST_PAD_SINK, GST_PAD_ALWAYS,
@@ -169,6 +185,186 @@ forget (GstMleuColorize * self)
     mleu_colorizer_reset (self->colorizer);
 }
 
+/* Look-ahead */
+
+static void
+pending_free (gpointer data)
+{
+  GstMleuPending *frame = data;
+
+  gst_buffer_unref (frame->buffer);
+  g_free (frame);
+}
+
+static void
+drop_pending (GstMleuColorize * self)
+{
+  g_queue_clear_full (&self->pending, pending_free);
+}
+
+static void
+add_pending (GstMleuColorize * self, GstBuffer * buffer,
+    const MleuParams * params)
+{
+  GstMleuPending *frame = g_new (GstMleuPending, 1);
+
+  frame->buffer = gst_buffer_ref (buffer);
+  frame->params = *params;
+  g_queue_push_tail (&self->pending, frame);
+}
+
+/* A buffer for the output of @in, both mapped. */
+static GstFlowReturn
+map_output (GstMleuColorize * self, GstBuffer * in, GstVideoFrame * in_frame,
+    GstBuffer ** out, GstVideoFrame * out_frame)
+{
+  GstVideoFilter *filter = GST_VIDEO_FILTER (self);
+  GstFlowReturn ret;
+
+  ret = GST_BASE_TRANSFORM_GET_CLASS (self)->prepare_output_buffer
+      (GST_BASE_TRANSFORM (self), in, out);
+  if (ret != GST_FLOW_OK)
+    return ret;
+  if (!gst_video_frame_map (in_frame, &filter->in_info, in, GST_MAP_READ))
+    goto not_mapped;
+  if (!gst_video_frame_map (out_frame, &filter->out_info, *out,
+          GST_MAP_WRITE)) {
+    gst_video_frame_unmap (in_frame);
+    goto not_mapped;
+  }
+  return GST_FLOW_OK;
+
+  /* ERRORS */
+not_mapped:
+  {
+    gst_clear_buffer (out);
+    GST_ELEMENT_ERROR (self, RESOURCE, FAILED,
+        ("A video frame's memory cannot be read or written."), (NULL));
+    return GST_FLOW_ERROR;
+  }
+}
+
+/* Renders the oldest of the pending frames. */
+static GstFlowReturn
+give_oldest (GstMleuColorize * self, GstBuffer ** out)
+{
+  GstMleuPending *frame = g_queue_pop_head (&self->pending);
+  GstVideoFrame in_frame, out_frame;
+  GstFlowReturn ret;
+  MleuFrame in_view, out_view;
+
+  ret = map_output (self, frame->buffer, &in_frame, out, &out_frame);
+  if (ret == GST_FLOW_OK) {
+    gst_mleu_frame_view (&in_frame, &in_view);
+    gst_mleu_frame_view (&out_frame, &out_view);
+    mleu_colorizer_recall (self->colorizer, self->pending.length,
+        &frame->params);
+    mleu_colorizer_render (self->colorizer, &in_view, &out_view,
+        &frame->params);
+    gst_video_frame_unmap (&out_frame);
+    gst_video_frame_unmap (&in_frame);
+  }
+  pending_free (frame);
+  return ret;
+}
+
+/* A frame that is not coloured. */
+static GstFlowReturn
+pass_on (GstMleuColorize * self, GstBuffer * in, GstBuffer ** out)
+{
+  GstVideoFrame in_frame, out_frame;
+  GstFlowReturn ret;
+
+  ret = map_output (self, in, &in_frame, out, &out_frame);
+  if (ret == GST_FLOW_OK) {
+    gst_video_frame_copy (&out_frame, &in_frame);
+    gst_video_frame_unmap (&out_frame);
+    gst_video_frame_unmap (&in_frame);
+  }
+  return ret;
+}
+
+/* Sends all pending frames on, before something that they are not to see. */
+static GstFlowReturn
+drain (GstMleuColorize * self)
+{
+  GstFlowReturn ret = GST_FLOW_OK;
+  GstBuffer *out;
+
+  while (ret == GST_FLOW_OK && !g_queue_is_empty (&self->pending)) {
+    ret = give_oldest (self, &out);
+    if (ret == GST_FLOW_OK)
+      ret = gst_pad_push (GST_BASE_TRANSFORM_SRC_PAD (self), out);
+  }
+  drop_pending (self);
+  return ret;
+}
+
+/* What is held back counts as latency. */
+static void
+update_latency (GstMleuColorize * self)
+{
+  /* The library's for a time that is not known. */
+  gdouble seconds = isnan (self->frame_seconds) ? 1.0 / 25 :
+      self->frame_seconds;
+  GstClockTime latency = (GstClockTime) (self->lookahead * seconds *
+      GST_SECOND + 0.5);
+  gboolean changed;
+
+  GST_OBJECT_LOCK (self);
+  changed = self->latency != latency;
+  self->latency = latency;
+  GST_OBJECT_UNLOCK (self);
+  if (changed)
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_latency (GST_OBJECT (self)));
+}
+
+static gboolean
+gst_mleu_colorize_query (GstBaseTransform * trans, GstPadDirection direction,
+    GstQuery * query)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  GstClockTime least, most, latency;
+  gboolean live;
+
+  if (!GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query))
+    return FALSE;
+  if (direction == GST_PAD_SRC && GST_QUERY_TYPE (query) == GST_QUERY_LATENCY) {
+    GST_OBJECT_LOCK (self);
+    latency = self->latency;
+    GST_OBJECT_UNLOCK (self);
+    gst_query_parse_latency (query, &live, &least, &most);
+    if (GST_CLOCK_TIME_IS_VALID (most))
+      most += latency;
+    gst_query_set_latency (query, live, least + latency, most);
+  }
+  return TRUE;
+}
+
+/* Upstream's pool must not run dry while frames wait here. */
+static gboolean
+gst_mleu_colorize_propose_allocation (GstBaseTransform * trans,
+    GstQuery * decided, GstQuery * query)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  GstBufferPool *pool;
+  guint i, size, least, most;
+
+  if (!GST_BASE_TRANSFORM_CLASS (parent_class)->propose_allocation (trans,
+          decided, query))
+    return FALSE;
+  for (i = 0; i < gst_query_get_n_allocation_pools (query); i++) {
+    gst_query_parse_nth_allocation_pool (query, i, &pool, &size, &least, &most);
+    if (most > 0)
+      most += self->lookahead;
+    gst_query_set_nth_allocation_pool (query, i, pool, size,
+        least + self->lookahead, most);
+    gst_clear_object (&pool);
+  }
+  return TRUE;
+}
+
 /* State */
 
 static gboolean
@@ -237,6 +433,7 @@ gst_mleu_colorize_stop (GstBaseTransform * trans)
         stats.frames, stats.predictions, stats.scene_cuts, stats.predict_seconds,
         stats.smooth_seconds, stats.render_seconds);
   }
+  drop_pending (self);
   replace_colorizer (self, NULL);
   g_clear_pointer (&self->model, gst_mleu_models_release);
   return TRUE;
@@ -273,17 +470,28 @@ gst_mleu_colorize_sink_event (GstBaseTransform * trans, GstEvent * event)
       break;
     case GST_EVENT_FLUSH_STOP:
       set_flushing (self, FALSE);
+      drop_pending (self);
       forget (self);
       break;
     case GST_EVENT_STREAM_START:
+      drain (self);
       forget (self);
       break;
     case GST_EVENT_SEGMENT:
       gst_event_parse_segment (event, &segment);
-      if (is_jump (&trans->segment, segment))
+      if (is_jump (&trans->segment, segment)) {
+        drain (self);
         forget (self);
+      }
+      break;
+    case GST_EVENT_EOS:
+      drain (self);
       break;
     default:
+      /* A gap, a wish for a key frame: what has its place between two frames.
+       * Other caps see set_info(). */
+      if (GST_EVENT_IS_SERIALIZED (event) && !GST_EVENT_IS_STICKY (event))
+        drain (self);
       break;
   }
 
@@ -336,6 +544,9 @@ gst_mleu_colorize_set_info (GstVideoFilter * filter, GstCaps * incaps,
   MleuConfig config;
   GError *error = NULL;
 
+  /* In the format that they were negotiated in, which is still the filter's. */
+  drain (self);
+
   gst_mleu_caps_read_chroma_site (incaps, in_info);
   gst_mleu_caps_read_chroma_site (outcaps, out_info);
   mleu_config_init (&config);
@@ -343,6 +554,7 @@ gst_mleu_colorize_set_info (GstVideoFilter * filter, GstCaps * incaps,
   GST_OBJECT_LOCK (self);
   config.render_size = self->settings.render_size;
   config.n_threads = self->settings.n_threads;
+  config.lookahead = self->settings.lookahead;
   GST_OBJECT_UNLOCK (self);
 
   colorizer = mleu_colorizer_new (self->model, &config, &error);
@@ -357,8 +569,10 @@ gst_mleu_colorize_set_info (GstVideoFilter * filter, GstCaps * incaps,
   self->output = config.output;
   self->frame_seconds = in_info->fps_n > 0 ?
       (gdouble) in_info->fps_d / in_info->fps_n : NAN;
+  self->lookahead = config.lookahead;
+  update_latency (self);
   gst_base_transform_set_in_place (GST_BASE_TRANSFORM (filter),
-      gst_mleu_caps_same_samples (in_info, out_info));
+      self->lookahead == 0 && gst_mleu_caps_same_samples (in_info, out_info));
 
   if (!self->warned_hdr && (transfer == GST_VIDEO_TRANSFER_SMPTE2084 ||
           transfer == GST_VIDEO_TRANSFER_ARIB_STD_B67)) {
@@ -429,19 +643,17 @@ gst_mleu_colorize_before_transform (GstBaseTransform * trans,
 static gboolean
 has_own_colors (GstMleuColorize * self, const MleuFrame * in)
 {
-  GstMleuGate before = self->gate;
-
   if (!self->keep_color || self->input.layout == MLEU_LAYOUT_GRAY)
     return FALSE;
 
-  self->gate = gst_mleu_gate_next (before,
+  self->gate = gst_mleu_gate_next (self->gate,
       mleu_frame_measure_color (&self->input, in),
       gst_mleu_gate_brightness (&self->input, in));
   if (self->gate != GST_MLEU_GATE_COLOR)
     return FALSE;
   /* The coloured shot will separate the grey ones before and after it. */
-  if (before != GST_MLEU_GATE_COLOR)
-    mleu_colorizer_reset (self->colorizer);
+  drain (self);
+  mleu_colorizer_reset (self->colorizer);
   self->n_frames = 0;
   return TRUE;
 }
@@ -464,30 +676,28 @@ post_scene_cut (GstMleuColorize * self, GstClockTime pts)
       gst_message_new_element (GST_OBJECT (self), cut));
 }
 
-/* @in and @out may be the same. */
+/* Everything but the rendering; @params: what is set for this frame. */
 static GstFlowReturn
-color_frame (GstMleuColorize * self, const MleuFrame * in,
-    const MleuFrame * out)
+predict_frame (GstMleuColorize * self, const MleuFrame * in,
+    MleuParams * params)
 {
   GError *error = NULL;
-  MleuParams params;
   guint interval;
 
   GST_OBJECT_LOCK (self);
-  params = self->settings.params;
+  *params = self->settings.params;
   interval = self->settings.inference_interval;
   GST_OBJECT_UNLOCK (self);
   /* Colours are not carried over a gap, nor backwards. */
-  params.carry = self->frame_number % interval != 0 && self->elapsed >= 0 &&
+  params->carry = self->frame_number % interval != 0 && self->elapsed >= 0 &&
       self->elapsed <= 1;
 
-  if (!mleu_colorizer_predict (self->colorizer, in, &params, &error))
+  if (!mleu_colorizer_predict (self->colorizer, in, params, &error))
     goto not_predicted;
-  if (mleu_colorizer_smooth (self->colorizer, self->elapsed, &params) &&
+  if (mleu_colorizer_smooth (self->colorizer, self->elapsed, params) &&
       self->n_frames > 0)
     post_scene_cut (self, self->last_pts);
   self->n_frames++;
-  mleu_colorizer_render (self->colorizer, in, out, &params);
   return GST_FLOW_OK;
 
   /* ERRORS */
@@ -502,6 +712,19 @@ not_predicted:
     g_error_free (error);
     return GST_FLOW_ERROR;
   }
+}
+
+/* @in and @out may be the same. */
+static GstFlowReturn
+color_frame (GstMleuColorize * self, const MleuFrame * in,
+    const MleuFrame * out)
+{
+  MleuParams params;
+  GstFlowReturn ret = predict_frame (self, in, &params);
+
+  if (ret == GST_FLOW_OK)
+    mleu_colorizer_render (self->colorizer, in, out, &params);
+  return ret;
 }
 
 static GstFlowReturn
@@ -531,6 +754,78 @@ gst_mleu_colorize_transform_frame_ip (GstVideoFilter * filter,
   if (has_own_colors (self, &view))
     return GST_FLOW_OK;
   return color_frame (self, &view, &view);
+}
+
+/* Takes a frame whose turn comes later. */
+static GstFlowReturn
+take_frame (GstMleuColorize * self, GstBuffer * buffer, gboolean * own_colors)
+{
+  GstVideoFilter *filter = GST_VIDEO_FILTER (self);
+  GstFlowReturn ret = GST_FLOW_OK;
+  GstVideoFrame frame;
+  MleuParams params;
+  MleuFrame view;
+
+  if (!gst_video_frame_map (&frame, &filter->in_info, buffer, GST_MAP_READ))
+    goto not_mapped;
+  gst_mleu_frame_view (&frame, &view);
+  *own_colors = has_own_colors (self, &view);
+  if (!*own_colors)
+    ret = predict_frame (self, &view, &params);
+  gst_video_frame_unmap (&frame);
+  if (!*own_colors && ret == GST_FLOW_OK)
+    add_pending (self, buffer, &params);
+  return ret;
+
+  /* ERRORS */
+not_mapped:
+  {
+    GST_ELEMENT_ERROR (self, RESOURCE, FAILED,
+        ("A video frame's memory cannot be read."), (NULL));
+    return GST_FLOW_ERROR;
+  }
+}
+
+static GstFlowReturn
+gst_mleu_colorize_submit_input_buffer (GstBaseTransform * trans,
+    gboolean is_discont, GstBuffer * buffer)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  GstFlowReturn ret;
+
+  /* Before the base class marks the next buffer that leaves. */
+  if (is_discont && (ret = drain (self)) != GST_FLOW_OK) {
+    gst_buffer_unref (buffer);
+    return ret;
+  }
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->submit_input_buffer (trans,
+      is_discont, buffer);
+}
+
+static GstFlowReturn
+gst_mleu_colorize_generate_output (GstBaseTransform * trans, GstBuffer ** out)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  GstBuffer *buffer = trans->queued_buf;
+  gboolean own_colors;
+  GstFlowReturn ret;
+
+  if (self->lookahead == 0)
+    return GST_BASE_TRANSFORM_CLASS (parent_class)->generate_output (trans,
+        out);
+
+  *out = NULL;
+  if (!buffer)
+    return GST_FLOW_OK;
+  trans->queued_buf = NULL;
+  gst_mleu_colorize_before_transform (trans, buffer);
+  ret = take_frame (self, buffer, &own_colors);
+  if (ret == GST_FLOW_OK && own_colors)
+    ret = pass_on (self, buffer, out);
+  gst_buffer_unref (buffer);
+  if (ret == GST_FLOW_OK && self->pending.length > self->lookahead)
+    ret = give_oldest (self, out);
+  return ret;
 }
 
 /* Object */
@@ -566,6 +861,7 @@ gst_mleu_colorize_get_property (GObject * object, guint id, GValue * value,
 static void
 gst_mleu_colorize_finalize (GObject * object)
 {
+  drop_pending (GST_MLEU_COLORIZE (object));
   gst_mleu_settings_clear (&GST_MLEU_COLORIZE (object)->settings);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
@@ -602,6 +898,13 @@ gst_mleu_colorize_class_init (GstMleuColorizeClass * klass)
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_transform_meta);
   trans_class->before_transform =
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_before_transform);
+  trans_class->query = GST_DEBUG_FUNCPTR (gst_mleu_colorize_query);
+  trans_class->propose_allocation =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_propose_allocation);
+  trans_class->submit_input_buffer =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_submit_input_buffer);
+  trans_class->generate_output =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_generate_output);
 
   filter_class->set_info = GST_DEBUG_FUNCPTR (gst_mleu_colorize_set_info);
   filter_class->transform_frame =
@@ -618,6 +921,7 @@ gst_mleu_colorize_init (GstMleuColorize * self)
   GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
 
   gst_mleu_settings_init (&self->settings);
+  g_queue_init (&self->pending);
   self->frame_seconds = NAN;
   self->last_pts = GST_CLOCK_TIME_NONE;
 

@@ -13,6 +13,7 @@ enum
   PROP_TEMPERATURE,
   PROP_SMOOTHING,
   PROP_INFERENCE_INTERVAL,
+  PROP_LOOKAHEAD,
   PROP_RENDER_SIZE,
   PROP_N_THREADS,
   PROP_RECOLOR,
@@ -23,6 +24,7 @@ enum
 #define DEFAULT_TEMPERATURE 0.0
 #define DEFAULT_SMOOTHING 0.3
 #define DEFAULT_INFERENCE_INTERVAL 1
+#define DEFAULT_LOOKAHEAD 0
 #define DEFAULT_N_THREADS 0
 #define DEFAULT_RECOLOR TRUE
 
@@ -44,6 +46,7 @@ gst_mleu_settings_init (GstMleuSettings * settings)
   settings->params.temperature = DEFAULT_TEMPERATURE;
   settings->params.smoothing = DEFAULT_SMOOTHING;
   settings->inference_interval = DEFAULT_INFERENCE_INTERVAL;
+  settings->lookahead = DEFAULT_LOOKAHEAD;
   settings->n_threads = DEFAULT_N_THREADS;
   settings->recolor = DEFAULT_RECOLOR;
 }
@@ -83,6 +86,9 @@ gst_mleu_settings_set (GstMleuSettings * settings, guint id,
     case PROP_INFERENCE_INTERVAL:
       settings->inference_interval = g_value_get_uint (value);
       return TRUE;
+    case PROP_LOOKAHEAD:
+      settings->lookahead = g_value_get_uint (value);
+      return TRUE;
     case PROP_RENDER_SIZE:
       settings->render_size = round_render_size (g_value_get_uint (value));
       return TRUE;
@@ -119,6 +125,9 @@ gst_mleu_settings_get (const GstMleuSettings * settings, guint id,
       return TRUE;
     case PROP_INFERENCE_INTERVAL:
       g_value_set_uint (value, settings->inference_interval);
+      return TRUE;
+    case PROP_LOOKAHEAD:
+      g_value_set_uint (value, settings->lookahead);
       return TRUE;
     case PROP_RENDER_SIZE:
       g_value_set_uint (value, settings->render_size);
@@ -216,6 +225,21 @@ gst_mleu_settings_install (GObjectClass * object_class)
           "The network runs for every n-th frame, for the first one of a scene "
           "and where the motion is lost; the colours of the others are carried "
           "along the motion", 1, 32, DEFAULT_INFERENCE_INTERVAL, live));
+
+  /**
+   * GstMleuColorize:lookahead:
+   *
+   * The element then holds so many frames back, and reports them as latency at
+   * the frame rate of the caps (25 a second where they name none).
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_LOOKAHEAD,
+      g_param_spec_uint ("lookahead", "Look-ahead",
+          "Frames to come that the average of the colours is taken over too: 0 "
+          "is for live video; with more, a film's colours are steadier, and a "
+          "memory of as many frames is needed", 0, MLEU_LOOKAHEAD_MAX,
+          DEFAULT_LOOKAHEAD, fixed));
 
   /**
    * GstMleuColorize:render-size:

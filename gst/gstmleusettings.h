@@ -15,6 +15,7 @@ typedef struct
   guint render_size;
   guint n_threads;
   guint inference_interval;
+  guint lookahead;
   gboolean recolor;
 } GstMleuSettings;
 
