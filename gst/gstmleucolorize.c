@@ -633,8 +633,10 @@ gst_mleu_colorize_before_transform (GstBaseTransform * trans,
   if (GST_CLOCK_TIME_IS_VALID (stream_time))
     gst_object_sync_values (GST_OBJECT (self), stream_time);
 
-  if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT))
+  if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT)) {
+    drain (self);
     forget (self);
+  }
   self->elapsed = time_since_last (self, buffer);
   self->frame_number = number_frame (self, stream_time);
 }
@@ -787,22 +789,6 @@ not_mapped:
 }
 
 static GstFlowReturn
-gst_mleu_colorize_submit_input_buffer (GstBaseTransform * trans,
-    gboolean is_discont, GstBuffer * buffer)
-{
-  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
-  GstFlowReturn ret;
-
-  /* Before the base class marks the next buffer that leaves. */
-  if (is_discont && (ret = drain (self)) != GST_FLOW_OK) {
-    gst_buffer_unref (buffer);
-    return ret;
-  }
-  return GST_BASE_TRANSFORM_CLASS (parent_class)->submit_input_buffer (trans,
-      is_discont, buffer);
-}
-
-static GstFlowReturn
 gst_mleu_colorize_generate_output (GstBaseTransform * trans, GstBuffer ** out)
 {
   GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
@@ -818,7 +804,6 @@ gst_mleu_colorize_generate_output (GstBaseTransform * trans, GstBuffer ** out)
   if (!buffer)
     return GST_FLOW_OK;
   trans->queued_buf = NULL;
-  gst_mleu_colorize_before_transform (trans, buffer);
   ret = take_frame (self, buffer, &own_colors);
   if (ret == GST_FLOW_OK && own_colors)
     ret = pass_on (self, buffer, out);
@@ -901,8 +886,6 @@ gst_mleu_colorize_class_init (GstMleuColorizeClass * klass)
   trans_class->query = GST_DEBUG_FUNCPTR (gst_mleu_colorize_query);
   trans_class->propose_allocation =
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_propose_allocation);
-  trans_class->submit_input_buffer =
-      GST_DEBUG_FUNCPTR (gst_mleu_colorize_submit_input_buffer);
   trans_class->generate_output =
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_generate_output);
 
