@@ -12,6 +12,7 @@ enum
   PROP_SATURATION,
   PROP_TEMPERATURE,
   PROP_SMOOTHING,
+  PROP_SCENE_THRESHOLD,
   PROP_INFERENCE_INTERVAL,
   PROP_LOOKAHEAD,
   PROP_RENDER_SIZE,
@@ -23,6 +24,7 @@ enum
 #define DEFAULT_SATURATION 1.0
 #define DEFAULT_TEMPERATURE 0.0
 #define DEFAULT_SMOOTHING 0.3
+#define DEFAULT_SCENE_THRESHOLD 0.5
 #define DEFAULT_INFERENCE_INTERVAL 1
 #define DEFAULT_LOOKAHEAD 0
 #define DEFAULT_N_THREADS 0
@@ -45,6 +47,7 @@ gst_mleu_settings_init (GstMleuSettings * settings)
   settings->params.saturation = DEFAULT_SATURATION;
   settings->params.temperature = DEFAULT_TEMPERATURE;
   settings->params.smoothing = DEFAULT_SMOOTHING;
+  settings->params.scene_threshold = DEFAULT_SCENE_THRESHOLD;
   settings->inference_interval = DEFAULT_INFERENCE_INTERVAL;
   settings->lookahead = DEFAULT_LOOKAHEAD;
   settings->n_threads = DEFAULT_N_THREADS;
@@ -82,6 +85,9 @@ gst_mleu_settings_set (GstMleuSettings * settings, guint id,
       return TRUE;
     case PROP_SMOOTHING:
       settings->params.smoothing = g_value_get_double (value);
+      return TRUE;
+    case PROP_SCENE_THRESHOLD:
+      settings->params.scene_threshold = g_value_get_double (value);
       return TRUE;
     case PROP_INFERENCE_INTERVAL:
       settings->inference_interval = g_value_get_uint (value);
@@ -122,6 +128,9 @@ gst_mleu_settings_get (const GstMleuSettings * settings, guint id,
       return TRUE;
     case PROP_SMOOTHING:
       g_value_set_double (value, settings->params.smoothing);
+      return TRUE;
+    case PROP_SCENE_THRESHOLD:
+      g_value_set_double (value, settings->params.scene_threshold);
       return TRUE;
     case PROP_INFERENCE_INTERVAL:
       g_value_set_uint (value, settings->inference_interval);
@@ -208,6 +217,17 @@ gst_mleu_settings_install (GObjectClass * object_class)
           "Time constant, in seconds, of the average of the colours over the "
           "frames of a scene, along the motion: 0 colours each frame for itself, "
           "1 is steadiest", 0.0, 1.0, DEFAULT_SMOOTHING, live));
+
+  /**
+   * GstMleuColorize:scene-threshold:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_SCENE_THRESHOLD,
+      g_param_spec_double ("scene-threshold", "Scene threshold",
+          "How readily a cut is seen, after which colours start afresh: 0 sees "
+          "none, 1 sees one wherever a picture differs much from the one before",
+          0.0, 1.0, DEFAULT_SCENE_THRESHOLD, live));
 
   /**
    * GstMleuColorize:inference-interval:

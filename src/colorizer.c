@@ -50,7 +50,8 @@ void mleu_config_init(MleuConfig *config)
 
 void mleu_params_init(MleuParams *params)
 {
-    *params = (MleuParams){.strength = 1, .saturation = 1, .temperature = 0, .smoothing = 0.3};
+    *params = (MleuParams){
+        .strength = 1, .saturation = 1, .temperature = 0, .smoothing = 0.3, .scene_threshold = 0.5};
 }
 
 /* Into @low .. @high; NaN is @low. */
@@ -174,13 +175,13 @@ static double seconds_since(gint64 begin)
 }
 
 /* Looks for a new scene, then for the motion since the frame before. */
-static void follow(MleuColorizer *c)
+static void follow(MleuColorizer *c, float sensitivity)
 {
     const float *lightness = mleu_plan_get_input(c->plan);
     c->next_cut = c->cut;
-    c->starts_scene =
-        mleu_scene_cut_next(&c->next_cut, lightness, c->input_width, c->input_height) ||
-        mleu_history_is_empty(c->history);
+    c->starts_scene = mleu_scene_cut_next(&c->next_cut, lightness, c->input_width, c->input_height,
+                                          sensitivity) ||
+                      mleu_history_is_empty(c->history);
     mleu_motion_look(c->motion, lightness);
     if (!c->starts_scene)
         c->starts_scene = mleu_scene_cut_decide(
@@ -197,7 +198,7 @@ gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const 
                                                        : mleu_model_get_temperature(c->model);
     mleu_scaler_run(c->scaler, frame, mleu_plan_get_input(c->plan));
     const gint64 scaled = g_get_monotonic_time();
-    follow(c);
+    follow(c, (float)within(params->scene_threshold, 0, 1));
     const double followed = seconds_since(scaled);
     c->is_predicted = !params->carry || c->starts_scene || !mleu_history_reaches(c->history);
     const gboolean good =

@@ -30,6 +30,8 @@ static const struct {
      "Low: bold colours; high: safe ones (default: 0, the model's own)", "0..5"},
     {"smoothing", "smoothing", "Time constant of the colours' average, in seconds (default: 0.3)",
      "0..1"},
+    {"scene-threshold", "scene-threshold",
+     "How readily a cut is seen, after which colours start afresh (default: 0.5)", "0..1"},
     {"render-size", "render-size",
      "The network sees the short side at this many pixels (default: 0, the model's own)", "PIXELS"},
     {"threads", "n-threads", "Threads for the network (default: 0, one for each processor)", "N"},

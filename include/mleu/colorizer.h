@@ -73,6 +73,8 @@ MLEU_API void mleu_config_init(MleuConfig *config);
  * the model's own. A regression head ignores it.
  * @smoothing: 0 (each frame for itself) .. 1 (slowest): the colours are a mean over the frames of
  * the scene, weighted by exp(-age / @smoothing), in seconds.
+ * @scene_threshold: how readily a cut to another scene is seen: 0 (never) .. 1 (wherever a picture
+ * differs much from the one before), default 0.5.
  * @carry: the colours may be carried along the motion from the frames before instead of predicted.
  * The network runs all the same where a scene starts or the motion is not clear.
  *
@@ -84,11 +86,12 @@ typedef struct {
     double saturation;
     double temperature;
     double smoothing;
+    double scene_threshold;
     gboolean carry;
 } MleuParams;
 
 /** mleu_params_init: the defaults: strength 1, saturation 1, temperature 0 (the model's own),
- * smoothing 0.3, carry %FALSE. */
+ * smoothing 0.3, scene_threshold 0.5, carry %FALSE. */
 MLEU_API void mleu_params_init(MleuParams *params);
 
 /**
@@ -130,7 +133,7 @@ MLEU_API void mleu_colorizer_free(MleuColorizer *colorizer);
 /**
  * mleu_colorizer_predict:
  * @frame: in the configuration's input format; only luma (for RGB input: R', G' and B') is read.
- * @params: only the temperature and @carry are used.
+ * @params: only the temperature, the scene threshold and @carry are used.
  * @error: return location.
  *
  * Scales luma to the network's size, converts it to L*, looks for a scene cut and for the motion

@@ -93,7 +93,14 @@ static float correlation(const float *a, const float *b, int dx, int dy)
     return va <= 0 || vb <= 0 ? 0 : (float)((sab - sa * sb / n) / sqrt(va * vb));
 }
 
-gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint width, guint height)
+/* A correlation that is asked for at a sensitivity of 0.5, at another one. */
+static float adapt(float likeness, float sensitivity)
+{
+    return 1 - 2 * (1 - sensitivity) * (1 - likeness);
+}
+
+gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint width, guint height,
+                             float sensitivity)
 {
     float picture[MLEU_COARSE_W * MLEU_COARSE_H];
     gboolean is_cut = FALSE;
@@ -104,22 +111,24 @@ gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint wi
         cut->flat++;
         return FALSE;
     }
-    if (!cut->have_last || cut->flat > PAUSE) {
+    if (!cut->have_last || (cut->flat > PAUSE && sensitivity > 0)) {
         is_cut = TRUE;
-    } else {
+    } else if (sensitivity > 0) {
         float difference = 0;
         for (guint i = 0; i < G_N_ELEMENTS(picture); i++)
             difference += fabsf(picture[i] - cut->last[i]);
         difference /= (float)G_N_ELEMENTS(picture);
         /* Most frames are much like the one before, and are done here. */
-        const float same = difference > MUCH_DIFFERENCE ? SAME_SCENE_MUCH : SAME_SCENE;
+        const float same =
+            adapt(difference > MUCH_DIFFERENCE ? SAME_SCENE_MUCH : SAME_SCENE, sensitivity);
+        const float in_doubt = adapt(IN_DOUBT, sensitivity);
         float likeness = correlation(picture, cut->last, 0, 0);
         for (int dy = -SHIFT_Y; dy <= SHIFT_Y; dy++) {
-            for (int dx = -SHIFT_X; dx <= SHIFT_X && likeness < IN_DOUBT; dx++)
+            for (int dx = -SHIFT_X; dx <= SHIFT_X && likeness < in_doubt; dx++)
                 likeness = MAX(likeness, correlation(picture, cut->last, dx, dy));
         }
         is_cut = difference > LEAST_DIFFERENCE && likeness < same;
-        cut->in_doubt = difference > LEAST_DIFFERENCE && !is_cut && likeness < IN_DOUBT;
+        cut->in_doubt = difference > LEAST_DIFFERENCE && !is_cut && likeness < in_doubt;
     }
     memcpy(cut->last, picture, sizeof picture);
     cut->have_last = TRUE;

@@ -32,10 +32,13 @@ void mleu_scene_cut_reset(MleuSceneCut *cut);
 /**
  * mleu_scene_cut_next:
  * @lightness: height x width L*, 0..100.
+ * @sensitivity: 0: no cut is found; 0.5: what is measured in scenecut.c; 1: every frame that is not
+ * like the one before to the last digit, and not nearly as light, is one.
  *
  * Returns: %TRUE where this frame starts a new scene; always for the first one with structure.
  */
-gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint width, guint height);
+gboolean mleu_scene_cut_next(MleuSceneCut *cut, const float *lightness, guint width, guint height,
+                             float sensitivity);
 
 /**
  * mleu_scene_cut_decide: for a frame that mleu_scene_cut_next() did not take for a new scene.

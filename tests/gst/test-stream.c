@@ -530,6 +530,23 @@ test_scene_cut_message (void)
   gst_object_unref (bus);
 }
 
+static void
+test_scene_threshold (void)
+{
+  GstHarness *h = test_harness (CAPS, NULL);
+  GstBus *bus = gst_bus_new ();
+  guint i;
+
+  gst_element_set_bus (h->element, bus);
+  g_object_set (h->element, "scene-threshold", 0.0, NULL);
+  for (i = 0; i < 10; i++)
+    gst_buffer_unref (gst_harness_push_and_pull (h, stripes (i / 5, i * FRAME)));
+  g_assert_null (gst_bus_pop_filtered (bus, GST_MESSAGE_ELEMENT));
+  gst_element_set_bus (h->element, NULL);
+  gst_harness_teardown (h);
+  gst_object_unref (bus);
+}
+
 /* What frames are coloured as does not depend on where playing begins, given 64
  * frames to warm up, and does depend on the interval. */
 static void
@@ -619,6 +636,7 @@ main (int argc, char **argv)
   g_test_add_func ("/stream/recolor-rgb", test_recolor_rgb);
   g_test_add_func ("/stream/hdr-warns-once", test_hdr_warns_once);
   g_test_add_func ("/stream/scene-cut-message", test_scene_cut_message);
+  g_test_add_func ("/stream/scene-threshold", test_scene_threshold);
   g_test_add_func ("/stream/inference-interval", test_inference_interval);
   g_test_add_func ("/stream/flush-storm", test_flush_storm);
   return test_end (g_test_run ());

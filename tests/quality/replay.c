@@ -92,7 +92,7 @@ int main(int argc, char **argv)
                                        mleu_kernels_get(mleu_cpu_tier()), pool);
         }
         const double begin = cpu_seconds();
-        gboolean is_new = mleu_scene_cut_next(&cut, lightness, size[0], size[1]) ||
+        gboolean is_new = mleu_scene_cut_next(&cut, lightness, size[0], size[1], 0.5f) ||
                           mleu_history_is_empty(history);
         mleu_motion_look(motion, lightness);
         if (!is_new)

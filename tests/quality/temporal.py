@@ -3,7 +3,8 @@
 """Steady colours: a folder's colour clips, made grey and coloured again, per frame, with plain averages over time, and along
 the motion as the library does it.
 
-    tests/quality/temporal.py --build BUILD --model models/NAME.safetensors --cache FOLDER CLIPS [--frames 60] [--plot FILE.png]
+    tests/quality/temporal.py --build BUILD --model models/NAME.safetensors --cache FOLDER CLIPS [--frames 60] \\
+        [--curve FILE.png] [--strip FILE.png]
 
 flicker   mean distance in a*, b* of consecutive frames where L* changed by less than 2
 second    mean length of the second difference of a*, b* there
@@ -16,6 +17,10 @@ E2000     mean CIEDE2000 to the true clip
 Everything is measured on pictures of the network's input size, to which a*, b* are enlarged linearly, the lightness as the
 network saw it. Predictions are kept in the cache folder. Then the clips are cut into pieces and joined at random, and the
 cuts that the library finds are counted.
+
+--curve draws flicker and warping over CIEDE2000, a line for the plain averages and one for the library's. --strip shows
+frames of every clip as coloured one by one and along the motion, and under them what of a*, b* changed since the frame
+before, eightfold; a clip without colours of its own can be looked at too, its figures say nothing.
 
 Needs Debian's python3-numpy, python3-pil, python3-skimage, python3-scipy, python3-opencv; python3-matplotlib to plot; ffmpeg.
 """
@@ -36,6 +41,8 @@ STILL = 2.0  # L*
 CONSTANTS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)  # seconds
 SMOOTHINGS = (0.1, 0.2, 0.3, 0.5, 1.0)
 INTERVALS = (2, 4)
+LOOKAHEADS = (2, 4, 8, 16)
+STRIP = 8  # frames
 
 
 def predictions(arguments, clip):
@@ -71,11 +78,12 @@ def frame_rate(clip):
     return int(numerator) / int(denominator)
 
 
-def replay(arguments, fps, lightness, ab, smoothing=0.3, interval=1):
+def replay(arguments, fps, lightness, ab, smoothing=0.3, interval=1, lookahead=0):
     """a*, b* of all frames, and what the program printed."""
     out = arguments.cache / "out.ab"
     text = subprocess.run([arguments.build / "tests/quality/replay", "--fps", str(fps), "--smoothing", str(smoothing),
-                           "--interval", str(interval), lightness, ab, out], check=True, capture_output=True, text=True).stdout
+                           "--interval", str(interval), "--lookahead", str(lookahead), lightness, ab, out], check=True,
+                          capture_output=True, text=True).stdout
     return read_planes(out, 2), text.splitlines()
 
 
@@ -135,6 +143,13 @@ class Clip:
         size = self.padded[::-1]
         return [np.stack([cv2.resize(p, size, interpolation=cv2.INTER_LINEAR) for p in ab], 2)[self.inside] for ab in planes]
 
+    def strip(self, planes):
+        """STRIP frames in a row, and under each what changed since the frame before: uint8 [2 h, STRIP w, 3]."""
+        ab = self.enlarge(planes)
+        chosen = np.linspace(1, len(ab) - 1, STRIP).astype(int)
+        change = lambda i: np.dstack([np.full_like(self.lightness[i], 50), 8 * (ab[i] - ab[i - 1])])
+        return np.hstack([np.vstack([self._rgb(np.dstack([self.lightness[i], ab[i]])), self._rgb(change(i))]) for i in chosen])
+
     def measure(self, planes):
         ab = self.enlarge(planes)
         lab = [np.dstack([lightness, x]) for lightness, x in zip(self.lightness, ab)]
@@ -151,6 +166,27 @@ class Clip:
             "CDC": 1000 * abs(consistency(rgb) - self.true_cdc),
             "E2000": np.mean([deltaE_ciede2000(t, x).mean() for t, x in zip(self.truth[::4], lab[::4])]),
         }
+
+
+def draw_curves(path, means):
+    """Flicker and warping over CIEDE2000."""
+    import matplotlib
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(13, 5))
+    for axis, figure_of in zip(axes, ("flicker", "warping")):
+        for start in ("average", "along motion", "per frame"):
+            points = {name[len(start) :]: row for name, row in means.items() if name.startswith(start)}
+            axis.plot([row["E2000"] for row in points.values()], [row[figure_of] for row in points.values()], "o-", label=start)
+            for name, row in points.items():
+                axis.annotate(name, (row["E2000"], row[figure_of]), fontsize=7)
+        axis.set(xlabel="CIEDE2000", ylabel=figure_of)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
 
 
 def count_cuts(arguments, stored, pieces=120, seed=1):
@@ -186,10 +222,11 @@ def main():
     parser.add_argument("--cache", type=pathlib.Path, required=True, help="folder for predictions")
     parser.add_argument("--frames", type=int, default=60, help="of each clip")
     parser.add_argument("--quick", action="store_true", help="the default smoothing and per-frame alone")
-    parser.add_argument("--plot", type=pathlib.Path, help="curves of flicker over CIEDE2000, as a picture")
+    parser.add_argument("--curve", type=pathlib.Path, help="write the curves here, as a picture")
+    parser.add_argument("--strip", type=pathlib.Path, help="write the strips here, as a picture")
     arguments = parser.parse_args()
 
-    rows, times, stored, used = {}, [], [], {}
+    rows, times, stored, used, strips = {}, [], [], {}, []
     for path in sorted(arguments.clips.glob("*.mp4")):
         lightness, ab, truth = predictions(arguments, path)
         stored.append(lightness)
@@ -204,6 +241,9 @@ def main():
             name = f"every {interval}nd" if interval == 2 else f"every {interval}th"
             systems[name], lines = replay(arguments, fps, lightness, ab, interval=interval)
             used.setdefault(name, []).append(lines[-1])
+        for frames in () if arguments.quick else LOOKAHEADS:
+            systems[f"looking {frames} ahead"], _ = replay(arguments, fps, lightness, ab, lookahead=frames)
+        strips += [clip.strip(systems[name]) for name in ("per frame", "along motion 0.3 s")] if arguments.strip else []
         for name, planes in systems.items():
             rows.setdefault(name, []).append(clip.measure(planes))
 
@@ -218,18 +258,11 @@ def main():
     for name, lines in used.items():
         print(f"{name}: {', '.join(lines)}")
     print("joined clips: %d cuts found, %d missed, %d invented" % count_cuts(arguments, stored))
-    if arguments.plot:
-        import matplotlib
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
-        for start in ("average", "along motion"):
-            points = [(row["E2000"], row["flicker"]) for name, row in means.items() if name.startswith(start)]
-            pyplot.plot(*zip(*points), "o-", label=start)
-        pyplot.plot(means["per frame"]["E2000"], means["per frame"]["flicker"], "x", label="per frame")
-        pyplot.xlabel("CIEDE2000")
-        pyplot.ylabel("flicker")
-        pyplot.legend()
-        pyplot.savefig(arguments.plot)
+    if arguments.curve:
+        draw_curves(arguments.curve, means)
+    if arguments.strip:
+        width = max(strip.shape[1] for strip in strips)
+        Image.fromarray(np.vstack([np.pad(s, ((0, 4), (0, width - s.shape[1]), (0, 0))) for s in strips])).save(arguments.strip)
 
 
 if __name__ == "__main__":

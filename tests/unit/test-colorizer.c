@@ -165,7 +165,7 @@ static void test_wild_parameters(void)
     draw(luma, W, H, 0);
     const MleuFrame frame = grey_frame(luma, W);
     for (guint i = 0; i < G_N_ELEMENTS(wild); i++) {
-        const MleuParams params = {wild[i], wild[i], wild[i], wild[i], FALSE};
+        const MleuParams params = {wild[i], wild[i], wild[i], wild[i], wild[i], FALSE};
         guint8 out[W * H];
         const guint width = W / 2, height = H / 2;
         const MleuFrame output = {
@@ -245,6 +245,30 @@ static void test_history(void)
     mleu_colorizer_get_stats(colorizer, &stats);
     g_assert_cmpuint(stats.frames, ==, 7);
     g_assert_cmpuint(stats.scene_cuts, >=, 4);
+    mleu_colorizer_free(colorizer);
+}
+
+/* With the threshold at 0 there is one scene. */
+static void test_scene_threshold(void)
+{
+    const double thresholds[] = {0, 0.5, 1};
+    const guint cuts[] = {1, 4, 4};
+    MleuColorizer *colorizer = make_colorizer(W, H, 1);
+    for (guint i = 0; i < G_N_ELEMENTS(thresholds); i++) {
+        guint found = 0;
+        guint8 luma[W * H];
+        MleuParams params;
+        mleu_params_init(&params);
+        params.scene_threshold = thresholds[i];
+        for (guint f = 0; f < 12; f++) {
+            draw(luma, W, H, f / 3);
+            const MleuFrame frame = grey_frame(luma, W);
+            g_assert_true(mleu_colorizer_predict(colorizer, &frame, &params, NULL));
+            found += mleu_colorizer_smooth(colorizer, 0.04, &params) ? 1 : 0;
+        }
+        g_assert_cmpuint(found, ==, cuts[i]);
+        mleu_colorizer_reset(colorizer);
+    }
     mleu_colorizer_free(colorizer);
 }
 
@@ -400,6 +424,7 @@ int main(int argc, char **argv)
     g_test_add_func("/colorizer/wild-parameters", test_wild_parameters);
     g_test_add_func("/colorizer/threads", test_threads);
     g_test_add_func("/colorizer/history", test_history);
+    g_test_add_func("/colorizer/scene-threshold", test_scene_threshold);
     g_test_add_func("/colorizer/recall", test_recall);
     g_test_add_func("/colorizer/cancel", test_cancel);
     g_test_add_func("/colorizer/wrong-arguments", test_wrong_arguments);

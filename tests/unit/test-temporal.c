@@ -47,7 +47,10 @@ static void draw(float *out, guint seed, float shift, float gain, float lift, fl
     }
 }
 
-static guint count_cuts(guint frames, void (*picture)(float *out, guint frame))
+#define DEFAULT_SENSITIVITY 0.5f
+
+static guint count_cuts_at(float sensitivity, guint frames,
+                           void (*picture)(float *out, guint frame))
 {
     MleuSceneCut cut;
     float lightness[W * H];
@@ -55,9 +58,14 @@ static guint count_cuts(guint frames, void (*picture)(float *out, guint frame))
     mleu_scene_cut_reset(&cut);
     for (guint f = 0; f < frames; f++) {
         picture(lightness, f);
-        cuts += mleu_scene_cut_next(&cut, lightness, W, H) ? 1 : 0;
+        cuts += mleu_scene_cut_next(&cut, lightness, W, H, sensitivity) ? 1 : 0;
     }
     return cuts;
+}
+
+static guint count_cuts(guint frames, void (*picture)(float *out, guint frame))
+{
+    return count_cuts_at(DEFAULT_SENSITIVITY, frames, picture);
 }
 
 static void still_with_grain(float *out, guint frame)
@@ -121,14 +129,14 @@ static void test_doubt(void)
     draw(first, 1, 0, 1, 0, 0);
     draw(second, 2, 0, 1, 0, 0);
     mleu_scene_cut_reset(&cut);
-    g_assert_true(mleu_scene_cut_next(&cut, first, W, H));
+    g_assert_true(mleu_scene_cut_next(&cut, first, W, H, DEFAULT_SENSITIVITY));
     g_assert_false(mleu_scene_cut_decide(&cut, 1));
     for (guint i = 0; i < W * H; i++)
         second[i] = 0.5f * (first[i] + second[i]);
-    g_assert_false(mleu_scene_cut_next(&cut, second, W, H));
+    g_assert_false(mleu_scene_cut_next(&cut, second, W, H, DEFAULT_SENSITIVITY));
     g_assert_true(mleu_scene_cut_decide(&cut, 0.9f));
     g_assert_false(mleu_scene_cut_decide(&cut, 0.1f));
-    g_assert_false(mleu_scene_cut_next(&cut, second, W, H));
+    g_assert_false(mleu_scene_cut_next(&cut, second, W, H, DEFAULT_SENSITIVITY));
     g_assert_false(mleu_scene_cut_decide(&cut, 0.9f));
 }
 
@@ -137,6 +145,26 @@ static void test_cuts(void)
     g_assert_cmpuint(count_cuts(150, cuts_each_second), ==, 6);
     g_assert_cmpuint(count_cuts(40, black_between), ==, 2);
     g_assert_cmpuint(count_cuts(40, cut_within_border), ==, 2);
+}
+
+/* Alike by four fifths and lighter, from one frame to the next. */
+static void much_the_same(float *out, guint frame)
+{
+    float other[W * H];
+    draw(out, 1, 0, 1, frame % 2 == 0 ? -10 : 10, 0);
+    draw(other, 2 + frame % 2, 0, 1, 0, 0);
+    for (guint i = 0; i < W * H; i++)
+        out[i] = 0.8f * out[i] + 0.2f * other[i];
+}
+
+/* More sensitive: more cuts; at 0 none but the first frame. */
+static void test_sensitivity(void)
+{
+    g_assert_cmpuint(count_cuts_at(0, 150, cuts_each_second), ==, 1);
+    g_assert_cmpuint(count_cuts_at(0, 40, black_between), ==, 1);
+    g_assert_cmpuint(count_cuts_at(0.25f, 150, cuts_each_second), ==, 6);
+    g_assert_cmpuint(count_cuts_at(0.5f, 40, much_the_same), ==, 1);
+    g_assert_cmpuint(count_cuts_at(1, 40, much_the_same), ==, 40);
 }
 
 /* Pictures of MOTION_W x MOTION_H with a cell of colour for each 4 x 4 pixels. */
@@ -585,6 +613,7 @@ int main(int argc, char **argv)
     g_test_add_func("/temporal/carry", test_carry);
     g_test_add_func("/temporal/no-cut", test_no_cut);
     g_test_add_func("/temporal/cuts", test_cuts);
+    g_test_add_func("/temporal/sensitivity", test_sensitivity);
     g_test_add_func("/temporal/doubt", test_doubt);
     return g_test_run();
 }
