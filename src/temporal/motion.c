@@ -27,6 +27,15 @@
 #define KEEP_WHOLE 255
 #define FARTHEST 2047
 
+/* Light is matched where its mean or its contrast differs by more: sixteenths of a code value. And
+ * kept so where this share of the differences goes. */
+#define LIGHT_CHANGE 6
+#define MATCH_GAIN 8
+
+/* Of contrast to contrast, in 256ths: beyond it, one of the two is black. */
+#define LEAST_GAIN 64
+#define MOST_GAIN 1024
+
 /* Less than this of a pixel, in parts of one, is no motion but grain. */
 #define STILL (MLEU_WALK_PARTS / 8)
 
@@ -38,13 +47,15 @@ typedef struct {
 typedef struct {
     guint width, height;
     guint8 *before, *now;
+    guint8 *matched;         /* the one before in the light of the new one */
+    const guint8 *reference; /* of the two, what blocks are looked for in */
 } Picture;
 
 struct _MleuMotion {
     Picture full, quarter;
     guint grid_width, grid_height;
     guint columns, rows, coarse_columns, coarse_rows; /* blocks */
-    Vector *blocks, *coarse;                          /* in pixels of their picture */
+    Vector *blocks, *coarse, *coarse_matched;         /* in pixels of their picture */
     Vector *parts;                                    /* of the blocks, beyond whole pixels */
     guint *textures;    /* of the blocks: what a pixel's shift makes */
     Vector *cells;      /* of the grid, in parts of a cell */
@@ -61,12 +72,14 @@ static void picture_init(Picture *picture, guint width, guint height)
     picture->height = height;
     picture->before = g_new0(guint8, (gsize)width * height);
     picture->now = g_new0(guint8, (gsize)width * height);
+    picture->matched = g_new0(guint8, (gsize)width * height);
 }
 
 static void picture_clear(Picture *picture)
 {
     g_free(picture->before);
     g_free(picture->now);
+    g_free(picture->matched);
 }
 
 MleuMotion *mleu_motion_new(guint width, guint height, guint grid_width, guint grid_height,
@@ -87,6 +100,7 @@ MleuMotion *mleu_motion_new(guint width, guint height, guint grid_width, guint g
     m->parts = g_new0(Vector, (gsize)m->columns * m->rows);
     m->textures = g_new0(guint, (gsize)m->columns * m->rows);
     m->coarse = g_new0(Vector, (gsize)m->coarse_columns * m->coarse_rows);
+    m->coarse_matched = g_new0(Vector, (gsize)m->coarse_columns * m->coarse_rows);
     m->cells = g_new0(Vector, (gsize)grid_width * grid_height);
     m->differences = g_new0(guint, (gsize)grid_width * grid_height);
     return m;
@@ -102,6 +116,7 @@ void mleu_motion_free(MleuMotion *m)
     g_free(m->parts);
     g_free(m->textures);
     g_free(m->coarse);
+    g_free(m->coarse_matched);
     g_free(m->cells);
     g_free(m->differences);
     g_free(m);
@@ -171,7 +186,7 @@ static guint compare(const MleuMotion *m, const Picture *p, guint x, guint y, Ve
     v->x = (gint16)(u - (int)x);
     v->y = (gint16)(w - (int)y);
     return m->kernels->u8_sad(p->now + (gsize)y * p->width + x, p->width,
-                              p->before + (gsize)w * p->width + (gsize)u, p->width);
+                              p->reference + (gsize)w * p->width + (gsize)u, p->width);
 }
 
 static guint block_start(guint index, guint side)
@@ -179,9 +194,12 @@ static guint block_start(guint index, guint side)
     return MIN(index * BLOCK, side - BLOCK);
 }
 
-/* Everything within reach, in the small picture. Nearer places win ties. */
-static void find_coarse(MleuMotion *m)
+/* Everything within reach, in the small picture. Nearer places win ties. The sum of what is left.
+ */
+static guint64 find_coarse(MleuMotion *m, const guint8 *reference, Vector *vectors)
 {
+    guint64 left = 0;
+    m->quarter.reference = reference;
     for (guint j = 0; j < m->coarse_rows; j++) {
         for (guint i = 0; i < m->coarse_columns; i++) {
             const guint x = block_start(i, m->quarter.width), y = block_start(j, m->quarter.height);
@@ -199,9 +217,62 @@ static void find_coarse(MleuMotion *m)
                     }
                 }
             }
-            m->coarse[j * m->coarse_columns + i] = best;
+            vectors[j * m->coarse_columns + i] = best;
+            left += least;
         }
     }
+    return left;
+}
+
+/* Sixteenths of a code value: mean, and mean distance from it. */
+typedef struct {
+    gint mean, contrast;
+} Light;
+
+static Light measure_light(const guint8 *values, guint count)
+{
+    guint64 sum = 0, distances = 0;
+    for (guint i = 0; i < count; i++)
+        sum += values[i];
+    const gint mean = (gint)(16 * sum / count);
+    for (guint i = 0; i < count; i++)
+        distances += (guint)ABS(16 * values[i] - mean);
+    return (Light){mean, (gint)(distances / count)};
+}
+
+static void match(Picture *p, const guint8 *table)
+{
+    const gsize count = (gsize)p->width * p->height;
+    for (gsize i = 0; i < count; i++)
+        p->matched[i] = table[p->before[i]];
+}
+
+/* In a fade, in a flash, in an old film whose light flickers, the frame before is taken in the
+ * light of the new one, if that is more like it then: something large that comes into view changes
+ * mean and contrast as well. */
+static void choose_reference(MleuMotion *m)
+{
+    const guint count = m->quarter.width * m->quarter.height;
+    const Light before = measure_light(m->quarter.before, count),
+                now = measure_light(m->quarter.now, count);
+    const guint64 left = find_coarse(m, m->quarter.before, m->coarse);
+    m->full.reference = m->full.before;
+    if (ABS(now.mean - before.mean) <= LIGHT_CHANGE &&
+        ABS(now.contrast - before.contrast) <= LIGHT_CHANGE)
+        return;
+    const gint gain = CLAMP(256 * now.contrast / MAX(before.contrast, 1), LEAST_GAIN, MOST_GAIN);
+    guint8 table[256];
+    for (gint i = 0; i < 256; i++)
+        table[i] = (guint8)CLAMP((now.mean + (16 * i - before.mean) * gain / 256 + 8) / 16, 0, 255);
+    match(&m->quarter, table);
+    const guint64 left_matched = find_coarse(m, m->quarter.matched, m->coarse_matched);
+    if (left_matched + left / MATCH_GAIN >= left)
+        return;
+    Vector *coarse = m->coarse;
+    m->coarse = m->coarse_matched;
+    m->coarse_matched = coarse;
+    match(&m->full, table);
+    m->full.reference = m->full.matched;
 }
 
 static gint16 median(gint16 a, gint16 b, gint16 c)
@@ -371,7 +442,7 @@ float mleu_motion_find(MleuMotion *m, guint32 *steps)
     m->grain = measure_grain(&m->full);
     /* The sum over a block of grain's differences varies by a tenth of itself. */
     m->newness = NEWNESS + m->grain * BLOCK / 5;
-    find_coarse(m);
+    choose_reference(m);
     for (guint j = 0; j < m->rows; j++) {
         for (guint i = 0; i < m->columns; i++)
             find_block(m, i, j);

@@ -11,8 +11,9 @@ G_BEGIN_DECLS
  * Blocks of 8 x 8 pixels of 8-bit L* are searched for in the frame before: around zero, the vectors
  * of the blocks at the left and above, and that of a search in a quarter of the size, in a diamond;
  * then to parts of a pixel. Each cell takes the vector, of its own block or of those around it,
- * that suits a window around the cell best. All arithmetic is of integers, and nothing but the two
- * frames goes in: the same field on every machine, and wherever playing began.
+ * that suits a window around the cell best. Where the light of the whole picture has changed, the
+ * frame before is searched in the light of the new one. All arithmetic is of integers, and nothing
+ * but the two frames goes in: the same field on every machine, and wherever playing began.
  *
  * Thread-safety: one thread at a time.
  */

@@ -346,6 +346,58 @@ static void test_moving_camera(void)
     g_free(frame);
 }
 
+/* Light of a frame, as gain and lift. */
+typedef struct {
+    float gain, lift;
+} Light;
+
+static Light fade_to_black(guint frame)
+{
+    return (Light){1 - 0.03f * (float)frame, 0};
+}
+
+static Light fade_from_white(guint frame)
+{
+    return (Light){0.1f + 0.03f * (float)frame, 90 - 3 * (float)frame};
+}
+
+static Light flickering(guint frame)
+{
+    return (Light){1 + 0.08f * lattice(5, (int)frame, 0), 6 * lattice(6, (int)frame, 0)};
+}
+
+static Light flash_of_light(guint frame)
+{
+    return frame % 6 == 0 ? (Light){0.5f, 45} : (Light){1, 0};
+}
+
+/* Changes of the light do not part the frames: colours are as steady as without. */
+static void test_light(void)
+{
+    Light (*const lights[])(guint) = {fade_to_black, fade_from_white, flickering, flash_of_light};
+    Frame *frame = g_new0(Frame, 1);
+    for (guint k = 0; k < G_N_ELEMENTS(lights); k++) {
+        Player player = player_new(1, mleu_cpu_tier());
+        double raw = 0, error = 0;
+        for (guint f = 0; f < 28; f++) {
+            const Light light = lights[k](f);
+            draw_scene(frame, f, seen_by_pan, 2, 40);
+            for (guint i = 0; i < PIXELS; i++)
+                frame->lightness[i] = CLAMP(frame->lightness[i] * light.gain + light.lift, 0, 100);
+            play(&player, frame, 0.04, 0.3, TRUE);
+            if (f < 13)
+                continue;
+            error += scene_error(frame, f, seen_by_pan) / 15;
+            memcpy(frame->out, frame->ab, sizeof frame->out);
+            raw += scene_error(frame, f, seen_by_pan) / 15;
+        }
+        g_test_message("light %u: %.2f of %.2f", k, error, raw);
+        g_assert_cmpfloat(error, <, 0.45 * raw);
+        player_free(&player);
+    }
+    g_free(frame);
+}
+
 #define RADIUS 22.0
 #define DISC_SPEED 3
 
@@ -604,6 +656,7 @@ int main(int argc, char **argv)
     g_test_add_func("/temporal/step-response", test_step_response);
     g_test_add_func("/temporal/no-smoothing", test_no_smoothing);
     g_test_add_func("/temporal/moving-camera", test_moving_camera);
+    g_test_add_func("/temporal/light", test_light);
     g_test_add_func("/temporal/lookahead", test_lookahead);
     g_test_add_func("/temporal/lookahead-step", test_lookahead_step);
     g_test_add_func("/temporal/disc", test_disc);
