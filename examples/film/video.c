@@ -7,6 +7,10 @@
  */
 #define RAW_FRAMES 4
 
+/* Frames to come that the colours are made from: 4 are nearly as good, 16 hardly better
+ * (tests/quality/README.md). */
+#define LOOKAHEAD 8
+
 /* Frames from one key frame to the next at most: how far a player must decode to jump. */
 #define KEY_FRAMES 120
 
@@ -147,6 +151,7 @@ static void watch(GstElement *element, const char *pad_name, GstPadProbeType typ
 
 static gboolean set_up_colorizer(GstElement *colorizer, const FilmOptions *options, GError **error)
 {
+    g_object_set(colorizer, "lookahead", LOOKAHEAD, NULL);
     for (guint i = 0; i < options->settings->len; i++) {
         const FilmSetting *setting = options->settings->pdata[i];
         GValue value = G_VALUE_INIT;
