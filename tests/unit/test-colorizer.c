@@ -312,6 +312,21 @@ static void test_recall(void)
     }
     g_assert_cmpint(memcmp(fresh[0], fresh[1], CHROMA), !=, 0);
     g_assert_false(mleu_colorizer_recall(colorizer, config.lookahead + 1, &params));
+
+    /* A second frame of the scene does have a say. */
+    mleu_colorizer_reset(colorizer);
+    predict(colorizer, 0);
+    mleu_colorizer_smooth(colorizer, 0.04, &params);
+    guint8 luma[W * H];
+    draw(luma, W, H, 0);
+    for (guint i = 0; i < W * H; i++)
+        luma[i] = (guint8)(luma[i] + 12);
+    const MleuFrame lighter = grey_frame(luma, W);
+    g_assert_true(mleu_colorizer_predict(colorizer, &lighter, &params, &error));
+    g_assert_false(mleu_colorizer_smooth(colorizer, 0.04, &params));
+    g_assert_true(mleu_colorizer_recall(colorizer, 1, &params));
+    render(colorizer, chroma, 1);
+    g_assert_cmpint(memcmp(chroma, fresh[0], CHROMA), !=, 0);
     mleu_colorizer_free(colorizer);
 }
 

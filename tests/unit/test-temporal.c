@@ -176,6 +176,9 @@ static void test_sensitivity(void)
 #define CELLS (GRID_W * GRID_H)
 #define PIXELS (MOTION_W * MOTION_H)
 
+/* Cells that are eight away from the border and more. */
+#define INNER ((GRID_W - 16) * (GRID_H - 16))
+
 typedef struct {
     float lightness[PIXELS];
     float ab[2 * CELLS];  /* predicted */
@@ -346,6 +349,73 @@ static void test_moving_camera(void)
     g_free(frame);
 }
 
+/* Of the cells away from the border, those whose step is (x, y) pixels, @most off, and of whose
+ * weight @keep is kept at least; and the mean of their distances along x. */
+static guint count_steps(const guint32 *steps, double x, double y, double most, guint keep,
+                         double *mean)
+{
+    guint count = 0;
+    *mean = 0;
+    for (guint i = 0; i < CELLS; i++) {
+        const guint column = i % GRID_W, row = i / GRID_W;
+        const gint dx = (gint32)(steps[i] << 20) >> 20, dy = (gint32)(steps[i] << 8) >> 20;
+        const double off_x = (double)dx * CELL / MLEU_WALK_PARTS - x,
+                     off_y = (double)dy * CELL / MLEU_WALK_PARTS - y;
+        if (column < 8 || column >= GRID_W - 8 || row < 8 || row >= GRID_H - 8)
+            continue;
+        count += fabs(off_x) <= most && fabs(off_y) <= most && steps[i] >> 24 >= keep ? 1 : 0;
+        *mean += (off_x + x) / INNER;
+    }
+    return count;
+}
+
+/* Near and far, both ways, in other light too; and parts of a pixel. */
+static void test_motion(void)
+{
+    const double shifts[][2] = {{0, 0}, {3, -2}, {8, 12}, {-17, 9}, {0.3, 0}, {-0.3, 0}};
+    Frame *before = g_new0(Frame, 1), *now = g_new0(Frame, 1);
+    guint32 *steps = g_new0(guint32, CELLS);
+    for (guint i = 0; i < 2 * G_N_ELEMENTS(shifts); i++) {
+        const double x = shifts[i / 2][0], y = shifts[i / 2][1];
+        Player player = player_new(1, mleu_cpu_tier());
+        for (guint k = 0; k < PIXELS; k++) {
+            before->lightness[k] = texture(7, k % MOTION_W, (double)(k / MOTION_W));
+            now->lightness[k] = texture(7, k % MOTION_W + x, (double)(k / MOTION_W) + y);
+            if (i % 2 == 1)
+                now->lightness[k] = 25 + 0.6f * now->lightness[k];
+        }
+        mleu_motion_look(player.motion, before->lightness);
+        mleu_motion_accept(player.motion);
+        mleu_motion_look(player.motion, now->lightness);
+        mleu_motion_find(player.motion, steps);
+        /* How much the light has changed is not known that well where much comes into view. */
+        const guint keep = i % 2 == 0 ? 200 : 0;
+        const double most = i % 2 == 0 ? 0.25 : 1;
+        double mean_back, mean_onward;
+        const guint back = count_steps(steps, x, y, most, keep, &mean_back);
+        mleu_motion_find_onward(player.motion, steps);
+        const guint onward = count_steps(steps, -x, -y, most, keep, &mean_onward);
+        g_test_message("(%g, %g): %u and %u of %u cells, mean %.2f and %.2f", x, y, back, onward,
+                       INNER, mean_back, mean_onward);
+        if (x == floor(x)) {
+            g_assert_cmpuint(back, >=, INNER * 8 / 10);
+            g_assert_cmpuint(onward, >=, INNER * 8 / 10);
+        } else {
+            g_assert_cmpfloat_with_epsilon(mean_back, x, 0.2);
+            g_assert_cmpfloat_with_epsilon(mean_onward, -x, 0.2);
+        }
+        if (i == 0) {
+            /* What is the same to the bit stands still. */
+            for (guint k = 0; k < CELLS; k++)
+                g_assert_cmphex(steps[k], ==, 0xff000000);
+        }
+        player_free(&player);
+    }
+    g_free(before);
+    g_free(now);
+    g_free(steps);
+}
+
 /* Light of a frame, as gain and lift. */
 typedef struct {
     float gain, lift;
@@ -438,6 +508,9 @@ static void test_lookahead(void)
 static void test_lookahead_step(void)
 {
     Frame *frame = g_new0(Frame, 1);
+    double times[12] = {0};
+    for (guint f = 1; f < 12; f++)
+        times[f] = times[f - 1] + (f % 3 == 0 ? 0.1 : 0.02);
     for (guint cut = 0; cut < 2; cut++) {
         Player player = player_new(1, mleu_cpu_tier());
         g_assert_false(mleu_history_colours(player.history, 0, 0.1, frame->out));
@@ -449,7 +522,8 @@ static void test_lookahead_step(void)
                 mleu_motion_find(player.motion, mleu_history_next_steps(player.history));
                 mleu_motion_find_onward(player.motion, mleu_history_onward_steps(player.history));
             }
-            mleu_history_add(player.history, frame->ab, 0.04, f == 0 || (cut == 1 && f == 6));
+            mleu_history_add(player.history, frame->ab, f > 0 ? times[f] - times[f - 1] : 0,
+                             f == 0 || (cut == 1 && f == 6));
             mleu_motion_accept(player.motion);
             g_assert_false(mleu_history_colours(player.history, f + 1, 0.1, frame->out));
         }
@@ -458,7 +532,7 @@ static void test_lookahead_step(void)
             /* Of the whole sum, what lies on the side of the step. */
             double all = 0, after = 0;
             for (guint k = 0; k < 12; k++) {
-                const double weight = exp(-0.04 * fabs((double)k - f) / 0.1);
+                const double weight = exp(-fabs(times[k] - times[f]) / 0.1);
                 all += weight;
                 after += k >= 6 ? weight : 0;
             }
@@ -466,6 +540,34 @@ static void test_lookahead_step(void)
             g_assert_true(mleu_history_colours(player.history, ahead, 0.1, frame->out));
             for (guint k = 0; k < 2 * CELLS; k++)
                 g_assert_cmpfloat_with_epsilon(frame->out[k], wanted, cut == 0 ? 0.03 : 1e-5);
+        }
+        player_free(&player);
+    }
+    g_free(frame);
+}
+
+/* A frame without a prediction between two that have one: of each side counts what is known. */
+static void test_between(void)
+{
+    /* What is kept on the way back and on, and the least and most that the colour may be. */
+    const guint cases[][4] = {
+        {255, 255, 29, 31}, {255, 0, 10, 10}, {0, 255, 50, 50}, {0, 0, 10, 50}, {255, 2, 10, 10}};
+    Frame *frame = g_new0(Frame, 1);
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Player player = player_new(1, mleu_cpu_tier());
+        for (guint f = 0; f < 3; f++) {
+            for (guint k = 0; k < 2 * CELLS; k++)
+                frame->ab[k] = f == 0 ? 10 : 50;
+            for (guint k = 0; k < CELLS && f > 0; k++) {
+                mleu_history_next_steps(player.history)[k] = cases[i][0] << 24;
+                mleu_history_onward_steps(player.history)[k] = cases[i][1] << 24;
+            }
+            mleu_history_add(player.history, f == 1 ? NULL : frame->ab, 0.04, f == 0);
+        }
+        g_assert_true(mleu_history_colours(player.history, 1, 0.5, frame->out));
+        for (guint k = 0; k < 2 * CELLS; k++) {
+            g_assert_cmpfloat(frame->out[k], >=, cases[i][2]);
+            g_assert_cmpfloat(frame->out[k], <=, cases[i][3]);
         }
         player_free(&player);
     }
@@ -656,9 +758,11 @@ int main(int argc, char **argv)
     g_test_add_func("/temporal/step-response", test_step_response);
     g_test_add_func("/temporal/no-smoothing", test_no_smoothing);
     g_test_add_func("/temporal/moving-camera", test_moving_camera);
+    g_test_add_func("/temporal/motion", test_motion);
     g_test_add_func("/temporal/light", test_light);
     g_test_add_func("/temporal/lookahead", test_lookahead);
     g_test_add_func("/temporal/lookahead-step", test_lookahead_step);
+    g_test_add_func("/temporal/between", test_between);
     g_test_add_func("/temporal/disc", test_disc);
     g_test_add_func("/temporal/disc-to-come", test_disc_to_come);
     g_test_add_func("/temporal/seek", test_seek);
