@@ -240,11 +240,37 @@ static Light measure_light(const guint8 *values, guint count)
     return (Light){mean, (gint)(distances / count)};
 }
 
+/* What brings light from @before to @now. */
+static void make_table(guint8 *table, Light before, Light now)
+{
+    const gint gain = CLAMP(256 * now.contrast / MAX(before.contrast, 1), LEAST_GAIN, MOST_GAIN);
+    for (gint i = 0; i < 256; i++)
+        table[i] = (guint8)CLAMP((now.mean + (16 * i - before.mean) * gain / 256 + 8) / 16, 0, 255);
+}
+
 static void match(Picture *p, const guint8 *table)
 {
     const gsize count = (gsize)p->width * p->height;
     for (gsize i = 0; i < count; i++)
         p->matched[i] = table[p->before[i]];
+}
+
+/* Light of what the blocks were found in, before it is matched: what came into view and what went
+ * out of it is left out. */
+static Light measure_found(MleuMotion *m, const Vector *vectors)
+{
+    Picture *p = &m->quarter;
+    for (guint j = 0; j < m->coarse_rows; j++) {
+        for (guint i = 0; i < m->coarse_columns; i++) {
+            const guint x = block_start(i, p->width), y = block_start(j, p->height);
+            const Vector v = vectors[j * m->coarse_columns + i];
+            for (guint row = 0; row < BLOCK; row++)
+                memcpy(p->matched + (gsize)(y + row) * p->width + x,
+                       p->before + (gsize)((gint)(y + row) + v.y) * p->width + (gint)x + v.x,
+                       BLOCK);
+        }
+    }
+    return measure_light(p->matched, p->width * p->height);
 }
 
 /* In a fade, in a flash, in an old film whose light flickers, the frame before is taken in the
@@ -260,10 +286,8 @@ static void choose_reference(MleuMotion *m)
     if (ABS(now.mean - before.mean) <= LIGHT_CHANGE &&
         ABS(now.contrast - before.contrast) <= LIGHT_CHANGE)
         return;
-    const gint gain = CLAMP(256 * now.contrast / MAX(before.contrast, 1), LEAST_GAIN, MOST_GAIN);
     guint8 table[256];
-    for (gint i = 0; i < 256; i++)
-        table[i] = (guint8)CLAMP((now.mean + (16 * i - before.mean) * gain / 256 + 8) / 16, 0, 255);
+    make_table(table, before, now);
     match(&m->quarter, table);
     const guint64 left_matched = find_coarse(m, m->quarter.matched, m->coarse_matched);
     if (left_matched + left / MATCH_GAIN >= left)
@@ -271,6 +295,7 @@ static void choose_reference(MleuMotion *m)
     Vector *coarse = m->coarse;
     m->coarse = m->coarse_matched;
     m->coarse_matched = coarse;
+    make_table(table, measure_found(m, m->coarse), now);
     match(&m->full, table);
     m->full.reference = m->full.matched;
 }
