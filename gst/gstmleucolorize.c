@@ -40,6 +40,7 @@
  * named `mleu-scene-cut`, with the fields `timestamp`, `stream-time` and
  * `running-time` of the first frame of the new scene, each a #guint64 in
  * nanoseconds. There is none for the first frame of a stream, or after a seek.
+ * With a look-ahead the message comes that many frames before the frame does.
  *
  * Without #mleucolorize:model, the model "mleu-mobilenet" is looked for in
  * the folders (or files) of the environment variable `MLEU_MODEL_PATH`, in
