@@ -166,13 +166,8 @@ static void print_figures(const Webcam *webcam)
 static void on_key(Webcam *webcam, const char *key)
 {
     if (g_str_equal(key, "space") || g_str_equal(key, " ")) {
-        GObjectClass *class = G_OBJECT_GET_CLASS(webcam->colorize);
-
         webcam->compares = !webcam->compares;
-        if (g_object_class_find_property(class, "split") != NULL)
-            g_object_set(webcam->colorize, "split", webcam->compares ? 0.5 : 0.0, NULL);
-        else
-            g_object_set(webcam->colorize, "strength", webcam->compares ? 0.0 : 1.0, NULL);
+        g_object_set(webcam->colorize, "split", webcam->compares ? 0.5 : 0.0, NULL);
     } else if (g_str_equal(key, "q") || g_str_equal(key, "Escape")) {
         /* What is under way still arrives. */
         gst_element_send_event(webcam->pipeline, gst_event_new_eos());

@@ -679,12 +679,10 @@ post_scene_cut (GstMleuColorize * self, GstClockTime pts)
       gst_message_new_element (GST_OBJECT (self), cut));
 }
 
-/* Everything but the rendering; @params: what is set for this frame. */
-static GstFlowReturn
-predict_frame (GstMleuColorize * self, const MleuFrame * in,
-    MleuParams * params)
+/* What is set for the frame that comes now. */
+static void
+get_params (GstMleuColorize * self, MleuParams * params)
 {
-  GError *error = NULL;
   guint interval;
 
   GST_OBJECT_LOCK (self);
@@ -694,6 +692,14 @@ predict_frame (GstMleuColorize * self, const MleuFrame * in,
   /* Colours are not carried over a gap, nor backwards. */
   params->carry = self->frame_number % interval != 0 && self->elapsed >= 0 &&
       self->elapsed <= 1;
+}
+
+/* Everything but the rendering. */
+static GstFlowReturn
+predict_frame (GstMleuColorize * self, const MleuFrame * in,
+    const MleuParams * params)
+{
+  GError *error = NULL;
 
   if (!mleu_colorizer_predict (self->colorizer, in, params, &error))
     goto not_predicted;
@@ -722,9 +728,18 @@ static GstFlowReturn
 color_frame (GstMleuColorize * self, const MleuFrame * in,
     const MleuFrame * out)
 {
+  GstFlowReturn ret = GST_FLOW_OK;
   MleuParams params;
-  GstFlowReturn ret = predict_frame (self, in, &params);
 
+  get_params (self, &params);
+  if (params.strength > 0 && params.saturation > 0) {
+    ret = predict_frame (self, in, &params);
+  } else if (self->n_frames > 0) {
+    /* No colour would be seen of this frame. Those to come start afresh: what
+     * moves meanwhile is not followed. */
+    mleu_colorizer_reset (self->colorizer);
+    self->n_frames = 0;
+  }
   if (ret == GST_FLOW_OK)
     mleu_colorizer_render (self->colorizer, in, out, &params);
   return ret;
@@ -773,8 +788,10 @@ take_frame (GstMleuColorize * self, GstBuffer * buffer, gboolean * own_colors)
     goto not_mapped;
   gst_mleu_frame_view (&frame, &view);
   *own_colors = has_own_colors (self, &view);
-  if (!*own_colors)
+  if (!*own_colors) {
+    get_params (self, &params);
     ret = predict_frame (self, &view, &params);
+  }
   gst_video_frame_unmap (&frame);
   if (!*own_colors && ret == GST_FLOW_OK)
     add_pending (self, buffer, &params);

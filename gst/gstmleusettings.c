@@ -18,6 +18,11 @@ enum
   PROP_RENDER_SIZE,
   PROP_N_THREADS,
   PROP_RECOLOR,
+  PROP_TAME_REDS,
+  PROP_TAME_BLUES,
+  PROP_WARMTH,
+  PROP_SPLIT,
+  PROP_SPLIT_ORIENTATION,
 };
 
 #define DEFAULT_STRENGTH 1.0
@@ -29,6 +34,24 @@ enum
 #define DEFAULT_LOOKAHEAD 0
 #define DEFAULT_N_THREADS 0
 #define DEFAULT_RECOLOR TRUE
+#define DEFAULT_SPLIT_ORIENTATION MLEU_SPLIT_VERTICAL
+
+#define GST_TYPE_MLEU_SPLIT_ORIENTATION (gst_mleu_split_orientation_get_type ())
+static GType
+gst_mleu_split_orientation_get_type (void)
+{
+  static gsize type;
+  static const GEnumValue values[] = {
+    {MLEU_SPLIT_VERTICAL, "Vertical border, grey at its left", "vertical"},
+    {MLEU_SPLIT_HORIZONTAL, "Horizontal border, grey above it", "horizontal"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type,
+        g_enum_register_static ("GstMleuSplitOrientation", values));
+  return type;
+}
 
 /* To the nearest size that the networks take; 0, the model's own, only from 0. */
 static guint
@@ -52,6 +75,7 @@ gst_mleu_settings_init (GstMleuSettings * settings)
   settings->lookahead = DEFAULT_LOOKAHEAD;
   settings->n_threads = DEFAULT_N_THREADS;
   settings->recolor = DEFAULT_RECOLOR;
+  settings->params.split_orientation = DEFAULT_SPLIT_ORIENTATION;
 }
 
 void
@@ -104,6 +128,21 @@ gst_mleu_settings_set (GstMleuSettings * settings, guint id,
     case PROP_RECOLOR:
       settings->recolor = g_value_get_boolean (value);
       return TRUE;
+    case PROP_TAME_REDS:
+      settings->params.tame_reds = g_value_get_double (value);
+      return TRUE;
+    case PROP_TAME_BLUES:
+      settings->params.tame_blues = g_value_get_double (value);
+      return TRUE;
+    case PROP_WARMTH:
+      settings->params.warmth = g_value_get_double (value);
+      return TRUE;
+    case PROP_SPLIT:
+      settings->params.split = g_value_get_double (value);
+      return TRUE;
+    case PROP_SPLIT_ORIENTATION:
+      settings->params.split_orientation = (MleuSplit) g_value_get_enum (value);
+      return TRUE;
     default:
       return FALSE;
   }
@@ -146,6 +185,21 @@ gst_mleu_settings_get (const GstMleuSettings * settings, guint id,
       return TRUE;
     case PROP_RECOLOR:
       g_value_set_boolean (value, settings->recolor);
+      return TRUE;
+    case PROP_TAME_REDS:
+      g_value_set_double (value, settings->params.tame_reds);
+      return TRUE;
+    case PROP_TAME_BLUES:
+      g_value_set_double (value, settings->params.tame_blues);
+      return TRUE;
+    case PROP_WARMTH:
+      g_value_set_double (value, settings->params.warmth);
+      return TRUE;
+    case PROP_SPLIT:
+      g_value_set_double (value, settings->params.split);
+      return TRUE;
+    case PROP_SPLIT_ORIENTATION:
+      g_value_set_enum (value, settings->params.split_orientation);
       return TRUE;
     default:
       return FALSE;
@@ -299,4 +353,54 @@ gst_mleu_settings_install (GObjectClass * object_class)
           "Whether frames that have colours of their own get new ones; false "
           "passes them on unchanged, and then input and output have the same "
           "format", DEFAULT_RECOLOR, fixed));
+
+  /**
+   * GstMleuColorize:tame-reds:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_TAME_REDS,
+      g_param_spec_double ("tame-reds", "Tame reds",
+          "How much chroma reds and magentas lose, such as red patches on dark "
+          "cloth; skin keeps nearly all of it", 0.0, 1.0, 0.0, live));
+
+  /**
+   * GstMleuColorize:tame-blues:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_TAME_BLUES,
+      g_param_spec_double ("tame-blues", "Tame blues",
+          "How much chroma blues and violets lose, those of skies too", 0.0,
+          1.0, 0.0, live));
+
+  /**
+   * GstMleuColorize:warmth:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_WARMTH,
+      g_param_spec_double ("warmth", "Warmth",
+          "Moves all colours, greys too, towards yellow, or, below 0, towards "
+          "blue", -1.0, 1.0, 0.0, live));
+
+  /**
+   * GstMleuColorize:split:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_SPLIT,
+      g_param_spec_double ("split", "Split",
+          "Share of the picture that is left grey, to compare", 0.0, 1.0, 0.0,
+          live));
+
+  /**
+   * GstMleuColorize:split-orientation:
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_SPLIT_ORIENTATION,
+      g_param_spec_enum ("split-orientation", "Split orientation",
+          "Where the grey part is", GST_TYPE_MLEU_SPLIT_ORIENTATION,
+          DEFAULT_SPLIT_ORIENTATION, live));
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "color/correct.h"
 #include "color/guide.h"
 #include "color/render.h"
 #include "color/scale.h"
@@ -28,6 +29,7 @@ struct _MleuColorizer {
     guint input_width, input_height, grid_width, grid_height;
     float *predicted; /* a*, b*, on the grid */
     float *colours;   /* the same, smoothed */
+    float *corrected; /* the same, as the parameters want them */
     gsize values;     /* of each of the two */
     MleuGuide guide;
     /* The guide's luma of the last frames, in turn, where there is a look-ahead. */
@@ -127,6 +129,7 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
     c->values = (gsize)2 * c->grid_width * c->grid_height;
     c->predicted = g_new0(float, c->values);
     c->colours = g_new0(float, c->values);
+    c->corrected = g_new0(float, c->values);
     c->scaler = mleu_scaler_new(&config->input, c->input_width, c->input_height, content_width,
                                 content_height, c->pool);
     const double cell_x = (double)c->input_width / c->grid_width,
@@ -164,6 +167,7 @@ void mleu_colorizer_free(MleuColorizer *c)
     mleu_guide_clear(&c->guide);
     g_free(c->predicted);
     g_free(c->colours);
+    g_free(c->corrected);
     g_free(c->lumas);
     mleu_model_unref(c->model);
     g_free(c);
@@ -259,8 +263,15 @@ void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuF
     const gint64 begin = g_get_monotonic_time();
     const double factor = within(params->strength, 0, 1) * within(params->saturation, 0, 4) *
                           mleu_model_get_saturation(c->model);
-    mleu_guide_fit(&c->guide, c->colours);
-    mleu_renderer_run(c->renderer, c->colours, &c->guide, (float)factor, input, output);
+    if (factor > 0) {
+        const MleuParams held = {.tame_reds = within(params->tame_reds, 0, 1),
+                                 .tame_blues = within(params->tame_blues, 0, 1),
+                                 .warmth = within(params->warmth, -1, 1)};
+        mleu_correct(c->corrected, c->colours, c->guide.luma, c->values / 2, &held);
+        mleu_guide_fit(&c->guide, c->corrected);
+    }
+    mleu_renderer_set_split(c->renderer, within(params->split, 0, 1), params->split_orientation);
+    mleu_renderer_run(c->renderer, c->corrected, &c->guide, (float)factor, input, output);
     c->stats.render_seconds += seconds_since(begin);
 }
 

@@ -35,6 +35,10 @@ static const struct {
     {"lookahead", "lookahead",
      "Frames to come that the average is taken over too: memory for as many frames (default: 8)",
      "0..16"},
+    {"tame-reds", "tame-reds", "How much chroma reds and magentas lose (default: 0)", "0..1"},
+    {"tame-blues", "tame-blues", "How much chroma blues and violets lose (default: 0)", "0..1"},
+    {"warmth", "warmth", "Cooler (below 0) or warmer colours (default: 0)", "-1..1"},
+    {"split", "split", "Share of the picture, at its left, that is left grey (default: 0)", "0..1"},
     {"render-size", "render-size",
      "The network sees the short side at this many pixels (default: 0, the model's own)", "PIXELS"},
     {"threads", "n-threads", "Threads for the network (default: 0, one for each processor)", "N"},
@@ -105,9 +109,8 @@ gboolean film_setting_check(const FilmSetting *setting, GObject *object, GValue 
                     setting->value, whole ? "whole " : "");
     g_value_init(&number, G_TYPE_DOUBLE);
     g_value_set_double(&number, parsed);
-    /* A transform to an unsigned type wraps; a negative number is out of every range that there is.
-     */
-    if (parsed >= 0 && g_value_transform(&number, value) && !g_param_value_validate(spec, value))
+    /* A transform to an unsigned type wraps. */
+    if ((parsed >= 0 || G_VALUE_HOLDS_DOUBLE(value)) && g_value_transform(&number, value) && !g_param_value_validate(spec, value))
         return TRUE;
     return fail(error, G_IO_ERROR_INVALID_ARGUMENT,
                 "--%s %s: out of range; see gst-inspect-1.0 mleucolorize", setting->option,

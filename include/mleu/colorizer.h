@@ -64,6 +64,12 @@ typedef struct {
 /** mleu_config_init: the defaults, with both formats zeroed. */
 MLEU_API void mleu_config_init(MleuConfig *config);
 
+/** MleuSplit: the border between the grey and the coloured part of a frame. */
+typedef enum {
+    MLEU_SPLIT_VERTICAL,   /* a vertical line: grey at its left */
+    MLEU_SPLIT_HORIZONTAL, /* a horizontal line: grey above it */
+} MleuSplit;
+
 /**
  * MleuParams:
  * @strength: 0 (grey) .. 1 (full): factor on a*, b*, a mix between the grey and the coloured
@@ -77,6 +83,14 @@ MLEU_API void mleu_config_init(MleuConfig *config);
  * differs much from the one before), default 0.5.
  * @carry: the colours may be carried along the motion from the frames before instead of predicted.
  * The network runs all the same where a scene starts or the motion is not clear.
+ * @tame_reds: 0 .. 1: how much chroma reds and magentas lose: all of it at hue 15 degrees with 1,
+ * less beside that, nothing 50 degrees away; skin keeps nearly all. src/color/correct.h has the
+ * formula.
+ * @tame_blues: likewise blues and violets, around 280 degrees and up to 60 away.
+ * @warmth: -1 (cooler) .. 1 (warmer): moves all colours, greys too, along the way from blue to
+ * yellow: 10 units of b* at the ends, times strength and saturation.
+ * @split: 0 .. 1: share of the frame that is left grey, to compare; the luma is that of the rest.
+ * @split_orientation: where that part lies.
  *
  * What may change from frame to frame. Initialise with mleu_params_init(). Values out of range are
  * clamped.
@@ -88,10 +102,16 @@ typedef struct {
     double smoothing;
     double scene_threshold;
     gboolean carry;
+    double tame_reds;
+    double tame_blues;
+    double warmth;
+    double split;
+    MleuSplit split_orientation;
 } MleuParams;
 
 /** mleu_params_init: the defaults: strength 1, saturation 1, temperature 0 (the model's own),
- * smoothing 0.3, scene_threshold 0.5, carry %FALSE. */
+ * smoothing 0.3, scene_threshold 0.5, carry %FALSE, the others
+ * 0. */
 MLEU_API void mleu_params_init(MleuParams *params);
 
 /**
@@ -208,7 +228,8 @@ MLEU_API gboolean mleu_colorizer_recall(MleuColorizer *colorizer, guint frames,
  * May be called again with another frame, or with other parameters, without a new prediction: a
  * late frame takes the colours of the one before.
  *
- * Before the first prediction the colours are neutral.
+ * Before the first prediction the colours are neutral. With a strength or saturation of 0 the frame
+ * comes out grey, and nothing need be predicted for it.
  */
 MLEU_API void mleu_colorizer_render(MleuColorizer *colorizer, const MleuFrame *input,
                                     const MleuFrame *output, const MleuParams *params);

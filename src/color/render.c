@@ -44,6 +44,7 @@ struct _MleuRenderer {
     float *wide;                   /* N_PLANES of grid height rows x chroma width */
     const float *planes[N_PLANES]; /* of the grid; NULL from LUMA on where there is no guide */
     float factor;
+    guint grey_columns, grey_rows; /* chroma samples that stay grey */
     const MleuFrame *in, *out;
 };
 
@@ -292,9 +293,15 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
                 write_luma(r, second, lower, codes);
         }
         mean_luma(r, upper, other, y);
-        enlarge(r, row, 0, y, a);
-        enlarge(r, row, 1, y, b);
-        r->kernels->f32_chroma(a, b, y, a, b, r->chroma_width, &r->matrix);
+        if (row >= r->grey_rows && r->grey_columns < r->chroma_width && r->factor > 0) {
+            enlarge(r, row, 0, y, a);
+            enlarge(r, row, 1, y, b);
+            r->kernels->f32_chroma(a, b, y, a, b, r->chroma_width, &r->matrix);
+            memset(a, 0, r->grey_columns * sizeof(float));
+            memset(b, 0, r->grey_columns * sizeof(float));
+        } else {
+            memset(a, 0, (gsize)2 * r->chroma_width * sizeof(float));
+        }
         if (r->output.layout == MLEU_LAYOUT_YUV) {
             write_chroma(r, &r->out->plane[1], row, a, codes);
             write_chroma(r, &r->out->plane[2], row, b, codes);
@@ -302,6 +309,13 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
             write_rgb(r, row, y, a, b, codes);
         }
     }
+}
+
+void mleu_renderer_set_split(MleuRenderer *renderer, double share, MleuSplit orientation)
+{
+    const gboolean is_vertical = orientation == MLEU_SPLIT_VERTICAL;
+    renderer->grey_columns = is_vertical ? (guint)lrint(share * renderer->chroma_width) : 0;
+    renderer->grey_rows = is_vertical ? 0 : (guint)lrint(share * renderer->chroma_height);
 }
 
 void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const MleuGuide *guide,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <mleu/colorizer.h>
+
 #include "color/guide.h"
 #include "color/luma.h"
 #include "pool.h"
@@ -31,10 +33,15 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
 void mleu_renderer_free(MleuRenderer *renderer);
 
 /**
+ * mleu_renderer_set_split: the share, 0..1, of the frames from now on that stays grey.
+ */
+void mleu_renderer_set_split(MleuRenderer *renderer, double share, MleuSplit orientation);
+
+/**
  * mleu_renderer_run:
  * @ab: grid height x width a*, then b*.
  * @guide: (nullable): fitted to @ab; %NULL enlarges @ab linearly, whatever the luma.
- * @factor: on a*, b*.
+ * @factor: on a*, b*; 0 makes a grey picture, whatever they are.
  */
 void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const MleuGuide *guide,
                        float factor, const MleuFrame *input, const MleuFrame *output);

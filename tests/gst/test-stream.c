@@ -364,6 +364,60 @@ test_controller (void)
   gst_harness_teardown (h);
 }
 
+/* After grey frames, which the network does not see, colours start afresh. */
+static void
+test_strength_zero (void)
+{
+  GstHarness *h = test_harness (CAPS, NULL), *fresh = test_harness (CAPS, NULL);
+  GstBuffer *out, *expected;
+  guint i;
+
+  gst_buffer_unref (gst_harness_push_and_pull (h, FIRST (0)));
+  g_object_set (h->element, "strength", 0.0, NULL);
+  for (i = 1; i < 3; i++) {
+    out = gst_harness_push_and_pull (h, SECOND (i * FRAME));
+    g_assert_cmpuint (test_chroma (&info, out), ==, 0);
+    gst_buffer_unref (out);
+  }
+  g_object_set (h->element, "strength", 1.0, NULL);
+  out = gst_harness_push_and_pull (h, SECOND (3 * FRAME));
+  expected = gst_harness_push_and_pull (fresh, SECOND (3 * FRAME));
+  g_assert_true (is_equal (out, expected));
+  gst_buffer_unref (expected);
+  gst_buffer_unref (out);
+  gst_harness_teardown (fresh);
+  gst_harness_teardown (h);
+}
+
+/* Each of them shows, while playing, and 0 gives back what was. */
+static void
+test_corrections (void)
+{
+  static const gchar *const names[] =
+      { "tame-reds", "tame-blues", "warmth", "split" };
+  GstHarness *h = test_harness (CAPS, NULL);
+  GstBuffer *plain, *out;
+  guint i, changed = 0;
+
+  g_object_set (h->element, "smoothing", 0.0, NULL);
+  plain = gst_harness_push_and_pull (h, FIRST (0));
+  for (i = 0; i < 2 * G_N_ELEMENTS (names); i++) {
+    g_object_set (h->element, names[i / 2], i % 2 == 0 ? 1.0 : 0.0, NULL);
+    out = gst_harness_push_and_pull (h, FIRST ((i + 1) * FRAME));
+    if (i % 2 == 1)
+      g_assert_true (is_equal (out, plain));
+    else
+      changed += !is_equal (out, plain);
+    if (g_str_equal (names[i / 2], "split") && i % 2 == 0)
+      g_assert_cmpuint (test_chroma (&info, out), ==, 0);
+    gst_buffer_unref (out);
+  }
+  /* The small network's colours are not both red and blue. */
+  g_assert_cmpuint (changed, >=, 3);
+  gst_buffer_unref (plain);
+  gst_harness_teardown (h);
+}
+
 /* A frame with the chroma of a colour picture, or without. */
 static GstBuffer *
 tinted (gboolean color, guint luma, GstClockTime pts)
@@ -632,6 +686,8 @@ main (int argc, char **argv)
   g_test_add_func ("/stream/properties", test_properties);
   g_test_add_func ("/stream/property-values", test_property_values);
   g_test_add_func ("/stream/controller", test_controller);
+  g_test_add_func ("/stream/strength-zero", test_strength_zero);
+  g_test_add_func ("/stream/corrections", test_corrections);
   g_test_add_func ("/stream/recolor", test_recolor);
   g_test_add_func ("/stream/recolor-rgb", test_recolor_rgb);
   g_test_add_func ("/stream/hdr-warns-once", test_hdr_warns_once);

@@ -77,19 +77,24 @@ static void predict(MleuColorizer *colorizer, guint scene)
 }
 
 /* Cb and Cr of a frame of even grey rendered with the present colours. */
-static void render(MleuColorizer *colorizer, guint8 *chroma, double strength)
+static void render_with(MleuColorizer *colorizer, guint8 *chroma, const MleuParams *params)
 {
     guint8 luma[W * H], out[W * H];
     const guint width = W / 2, height = H / 2;
-    MleuParams params;
-    mleu_params_init(&params);
-    params.strength = strength;
     memset(luma, 120, sizeof luma);
     const MleuFrame input = grey_frame(luma, W);
     const MleuFrame output = {
         .plane = {{out, W, 1}, {chroma, width, 1}, {chroma + width * height, width, 1}}};
-    mleu_colorizer_render(colorizer, &input, &output, &params);
+    mleu_colorizer_render(colorizer, &input, &output, params);
     g_assert_cmpmem(luma, sizeof luma, out, sizeof out);
+}
+
+static void render(MleuColorizer *colorizer, guint8 *chroma, double strength)
+{
+    MleuParams params;
+    mleu_params_init(&params);
+    params.strength = strength;
+    render_with(colorizer, chroma, &params);
 }
 
 #define CHROMA (W / 2 * (H / 2) * 2)
@@ -165,7 +170,15 @@ static void test_wild_parameters(void)
     draw(luma, W, H, 0);
     const MleuFrame frame = grey_frame(luma, W);
     for (guint i = 0; i < G_N_ELEMENTS(wild); i++) {
-        const MleuParams params = {wild[i], wild[i], wild[i], wild[i], wild[i], FALSE};
+        const MleuParams params = {.strength = wild[i],
+                                   .saturation = wild[i],
+                                   .temperature = wild[i],
+                                   .smoothing = wild[i],
+                                   .scene_threshold = wild[i],
+                                   .tame_reds = wild[i] > 0 ? 0 : wild[i],
+                                   .tame_blues = wild[i] > 0 ? 0 : wild[i],
+                                   .warmth = wild[i],
+                                   .split = wild[i] > 0 ? 0 : wild[i]};
         guint8 out[W * H];
         const guint width = W / 2, height = H / 2;
         const MleuFrame output = {
@@ -181,6 +194,35 @@ static void test_wild_parameters(void)
             g_assert_cmpuint(coloured, >, 0);
         else
             g_assert_cmpuint(coloured, ==, 0);
+    }
+    mleu_colorizer_free(colorizer);
+}
+
+/* One side is grey, and the other as without the split. */
+static void test_split(void)
+{
+    enum { COLUMNS = W / 2, ROWS = H / 2 };
+    MleuColorizer *colorizer = make_colorizer(W, H, 2);
+    MleuParams params;
+    guint8 whole[CHROMA], half[CHROMA];
+    mleu_params_init(&params);
+    predict(colorizer, 0);
+    mleu_colorizer_smooth(colorizer, 0.04, &params);
+    render_with(colorizer, whole, &params);
+    for (guint across = 0; across < 2; across++) {
+        params.split_orientation = across ? MLEU_SPLIT_HORIZONTAL : MLEU_SPLIT_VERTICAL;
+        for (guint part = 0; part <= 4; part++) {
+            params.split = part / 4.0;
+            const guint side = across ? ROWS : COLUMNS, border = (guint)lrint(params.split * side);
+            render_with(colorizer, half, &params);
+            guint coloured = 0;
+            for (guint i = 0; i < CHROMA; i++) {
+                const guint at = across ? i / COLUMNS % ROWS : i % COLUMNS;
+                g_assert_cmpuint(half[i], ==, at < border ? 128 : whole[i]);
+                coloured += half[i] != 128 ? 1 : 0;
+            }
+            g_assert_true((coloured > 0) == (part < 4));
+        }
     }
     mleu_colorizer_free(colorizer);
 }
@@ -437,6 +479,7 @@ int main(int argc, char **argv)
     g_test_add_func("/colorizer/small-frames", test_small_frames);
     g_test_add_func("/colorizer/neutral", test_neutral);
     g_test_add_func("/colorizer/wild-parameters", test_wild_parameters);
+    g_test_add_func("/colorizer/split", test_split);
     g_test_add_func("/colorizer/threads", test_threads);
     g_test_add_func("/colorizer/history", test_history);
     g_test_add_func("/colorizer/scene-threshold", test_scene_threshold);
