@@ -22,9 +22,15 @@
  *
  * Colours are predicted for every frame on a small picture (see
  * #mleucolorize:render-size), averaged over time along the motion (see
- * #mleucolorize:smoothing; a new scene starts afresh), and enlarged to the size of the frame. The
- * element drops no frame, also where the machine is too slow for a live source:
- * put a leaky `queue` before it there.
+ * #mleucolorize:smoothing; a new scene starts afresh), and enlarged to the size of the frame.
+ *
+ * The element drops no frame by default. Where a sink plays by the clock and
+ * says that frames come too late, the network is left out for some of them, and
+ * the colours of the frames before are carried along the motion (see
+ * #mleucolorize:late-policy); with #mleucolorize:inference-interval=0 the
+ * element does so before any frame is late. In a live pipeline it reports the
+ * time that a frame takes as latency: what it measured, with head-room. What is
+ * written to a file without a clock does not depend on the speed of the machine.
  *
  * For films, #mleucolorize:lookahead takes frames to come into the average. The
  * frames that are held back for it come out before anything that ends what they
@@ -41,6 +47,9 @@
  * `running-time` of the first frame of the new scene, each a #guint64 in
  * nanoseconds. There is none for the first frame of a stream, or after a seek.
  * With a look-ahead the message comes that many frames before the frame does.
+ *
+ * At the end of the stream it posts one named `mleu-stats`: the structure of
+ * #mleucolorize:stats.
  *
  * Without #mleucolorize:model, the model "mleu-mobilenet" is looked for in
  * the folders (or files) of the environment variable `MLEU_MODEL_PATH`, in
@@ -69,6 +78,7 @@
 #include "gstmleucaps.h"
 #include "gstmleuerror.h"
 #include "gstmleugate.h"
+#include "gstmleulive.h"
 #include "gstmleumodels.h"
 #include "gstmleusettings.h"
 
@@ -81,7 +91,12 @@ struct _GstMleuColorize
 
   /* Under the object lock. */
   GstMleuSettings settings;
-  GstClockTime latency;
+  GstClockTime held_back;
+  GstMleuQos qos;
+  GstMleuLatency latency;
+  GstMleuTally tally;
+  gboolean is_live;
+  GstClockTime pipeline_latency;
   gboolean flushing;
   gboolean stopping;
   /* Replaced by the streaming thread, which reads it without the lock. */
@@ -105,6 +120,16 @@ struct _GstMleuColorize
   /* Frames that wait for those after them, the oldest first. */
   GQueue pending;
   guint lookahead;
+  GstMleuBudget budget;
+  /* Of the frame at hand: 0 in time, and what becomes of it where it is not. */
+  GstClockTimeDiff lateness;
+  GstMleuLatePolicy late_policy;
+};
+
+/* The settings' ids are small. */
+enum
+{
+  PROP_STATS = 0x100,
 };
 
 /* A frame that is predicted and not yet rendered, and what was set for it. */
@@ -182,6 +207,7 @@ forget (GstMleuColorize * self)
   self->last_pts = GST_CLOCK_TIME_NONE;
   self->n_frames = 0;
   self->gate = GST_MLEU_GATE_UNDECIDED;
+  gst_mleu_budget_reset (&self->budget);
   if (self->colorizer)
     mleu_colorizer_reset (self->colorizer);
 }
@@ -313,34 +339,12 @@ update_latency (GstMleuColorize * self)
   gboolean changed;
 
   GST_OBJECT_LOCK (self);
-  changed = self->latency != latency;
-  self->latency = latency;
+  changed = self->held_back != latency;
+  self->held_back = latency;
   GST_OBJECT_UNLOCK (self);
   if (changed)
     gst_element_post_message (GST_ELEMENT (self),
         gst_message_new_latency (GST_OBJECT (self)));
-}
-
-static gboolean
-gst_mleu_colorize_query (GstBaseTransform * trans, GstPadDirection direction,
-    GstQuery * query)
-{
-  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
-  GstClockTime least, most, latency;
-  gboolean live;
-
-  if (!GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query))
-    return FALSE;
-  if (direction == GST_PAD_SRC && GST_QUERY_TYPE (query) == GST_QUERY_LATENCY) {
-    GST_OBJECT_LOCK (self);
-    latency = self->latency;
-    GST_OBJECT_UNLOCK (self);
-    gst_query_parse_latency (query, &live, &least, &most);
-    if (GST_CLOCK_TIME_IS_VALID (most))
-      most += latency;
-    gst_query_set_latency (query, live, least + latency, most);
-  }
-  return TRUE;
 }
 
 /* Upstream's pool must not run dry while frames wait here. */
@@ -378,6 +382,11 @@ gst_mleu_colorize_start (GstBaseTransform * trans)
   GST_OBJECT_LOCK (self);
   name = g_strdup (self->settings.model_name);
   self->keep_color = !self->settings.recolor;
+  gst_mleu_qos_reset (&self->qos);
+  gst_mleu_latency_reset (&self->latency);
+  gst_mleu_tally_reset (&self->tally);
+  self->is_live = FALSE;
+  self->pipeline_latency = 0;
   self->flushing = FALSE;
   self->stopping = FALSE;
   GST_OBJECT_UNLOCK (self);
@@ -450,6 +459,18 @@ gst_mleu_colorize_change_state (GstElement * element, GstStateChange transition)
   return GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
 }
 
+static void
+post_stats (GstMleuColorize * self)
+{
+  GstStructure *stats;
+
+  GST_OBJECT_LOCK (self);
+  stats = gst_mleu_tally_to_structure (&self->tally);
+  GST_OBJECT_UNLOCK (self);
+  gst_element_post_message (GST_ELEMENT (self),
+      gst_message_new_element (GST_OBJECT (self), stats));
+}
+
 /* Whether timestamps on both sides of the change belong to one timeline. */
 static gboolean
 is_jump (const GstSegment * before, const GstSegment * after)
@@ -472,6 +493,9 @@ gst_mleu_colorize_sink_event (GstBaseTransform * trans, GstEvent * event)
     case GST_EVENT_FLUSH_STOP:
       set_flushing (self, FALSE);
       drop_pending (self);
+      GST_OBJECT_LOCK (self);
+      gst_mleu_qos_reset (&self->qos);
+      GST_OBJECT_UNLOCK (self);
       forget (self);
       break;
     case GST_EVENT_STREAM_START:
@@ -487,6 +511,7 @@ gst_mleu_colorize_sink_event (GstBaseTransform * trans, GstEvent * event)
       break;
     case GST_EVENT_EOS:
       drain (self);
+      post_stats (self);
       break;
     default:
       /* A gap, a wish for a key frame: what has its place between two frames.
@@ -497,6 +522,70 @@ gst_mleu_colorize_sink_event (GstBaseTransform * trans, GstEvent * event)
   }
 
   return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+}
+
+static GstClockTime
+to_clock_time (gdouble seconds)
+{
+  return seconds > 0 ? (GstClockTime) (seconds * GST_SECOND) : 0;
+}
+
+/* What sinks say: how late frames are, and the latency they allow for. */
+static gboolean
+gst_mleu_colorize_src_event (GstBaseTransform * trans, GstEvent * event)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  GstClockTimeDiff diff;
+  GstClockTime time;
+  GstQOSType type;
+  gdouble proportion;
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_QOS:
+      gst_event_parse_qos (event, &type, &proportion, &diff, &time);
+      GST_OBJECT_LOCK (self);
+      /* Throttling is a wish for fewer frames, none of them late. */
+      if (type != GST_QOS_TYPE_THROTTLE)
+        gst_mleu_qos_update (&self->qos, proportion, diff, time,
+            to_clock_time (self->frame_seconds));
+      GST_OBJECT_UNLOCK (self);
+      break;
+    case GST_EVENT_LATENCY:
+      gst_event_parse_latency (event, &time);
+      GST_OBJECT_LOCK (self);
+      self->pipeline_latency = time;
+      GST_OBJECT_UNLOCK (self);
+      break;
+    default:
+      break;
+  }
+
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event);
+}
+
+/* In a live pipeline, what a frame takes here counts as latency. */
+static gboolean
+gst_mleu_colorize_query (GstBaseTransform * trans, GstPadDirection direction,
+    GstQuery * query)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+  GstClockTime least, most, own;
+  gboolean is_live;
+
+  if (!GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query))
+    return FALSE;
+  if (direction != GST_PAD_SRC || GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
+    return TRUE;
+
+  gst_query_parse_latency (query, &is_live, &least, &most);
+  GST_OBJECT_LOCK (self);
+  self->is_live = is_live;
+  own = self->held_back + (is_live ? self->latency.reported : 0);
+  GST_OBJECT_UNLOCK (self);
+  if (GST_CLOCK_TIME_IS_VALID (most))
+    most += own;
+  gst_query_set_latency (query, is_live, least + own, most);
+  return TRUE;
 }
 
 /* Caps */
@@ -565,11 +654,16 @@ gst_mleu_colorize_set_info (GstVideoFilter * filter, GstCaps * incaps,
   }
   replace_colorizer (self, colorizer);
   forget (self);
+  GST_OBJECT_LOCK (self);
+  self->latency.n_frames = 0;
+  GST_OBJECT_UNLOCK (self);
 
   self->input = config.input;
   self->output = config.output;
+  GST_OBJECT_LOCK (self);
   self->frame_seconds = in_info->fps_n > 0 ?
       (gdouble) in_info->fps_d / in_info->fps_n : NAN;
+  GST_OBJECT_UNLOCK (self);
   self->lookahead = config.lookahead;
   update_latency (self);
   gst_base_transform_set_in_place (GST_BASE_TRANSFORM (filter),
@@ -621,6 +715,48 @@ number_frame (GstMleuColorize * self, GstClockTime stream_time)
   return self->n_frames;
 }
 
+/* Running time that a sink shows at present, or NONE where no clock runs. */
+static GstClockTime
+time_shown (GstMleuColorize * self)
+{
+  GstClockTime now, begin;
+  GstClock *clock;
+
+  if (GST_STATE (self) != GST_STATE_PLAYING)
+    return GST_CLOCK_TIME_NONE;
+  clock = gst_element_get_clock (GST_ELEMENT (self));
+  if (!clock)
+    return GST_CLOCK_TIME_NONE;
+  now = gst_clock_get_time (clock);
+  gst_object_unref (clock);
+  begin = gst_element_get_base_time (GST_ELEMENT (self));
+  GST_OBJECT_LOCK (self);
+  begin += self->pipeline_latency;
+  GST_OBJECT_UNLOCK (self);
+  return now > begin ? now - begin : 0;
+}
+
+static void
+judge_lateness (GstMleuColorize * self, GstBuffer * buffer)
+{
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
+  GstClockTime now = time_shown (self), running_time = GST_CLOCK_TIME_NONE;
+
+  if (segment->format == GST_FORMAT_TIME)
+    running_time = gst_segment_to_running_time (segment, GST_FORMAT_TIME,
+        GST_BUFFER_PTS (buffer));
+  GST_OBJECT_LOCK (self);
+  self->late_policy = self->settings.late_policy;
+  self->lateness = gst_mleu_qos_lateness (&self->qos, running_time, now);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static gboolean
+is_to_drop (const GstMleuColorize * self)
+{
+  return self->lateness > 0 && self->late_policy == GST_MLEU_LATE_DROP;
+}
+
 static void
 gst_mleu_colorize_before_transform (GstBaseTransform * trans,
     GstBuffer * buffer)
@@ -638,8 +774,53 @@ gst_mleu_colorize_before_transform (GstBaseTransform * trans,
     drain (self);
     forget (self);
   }
+  judge_lateness (self, buffer);
+  /* To the next frame, one that is dropped was never there. */
+  if (is_to_drop (self))
+    return;
   self->elapsed = time_since_last (self, buffer);
   self->frame_number = number_frame (self, stream_time);
+}
+
+static void
+post_qos (GstMleuColorize * self, GstBuffer * dropped)
+{
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
+  GstClockTime pts = GST_BUFFER_PTS (dropped);
+  guint64 n_processed, n_dropped;
+  GstMessage *message;
+  gdouble proportion;
+  gboolean is_live;
+
+  GST_OBJECT_LOCK (self);
+  n_dropped = ++self->tally.dropped;
+  n_processed = self->tally.inferred + self->tally.reused;
+  proportion = self->qos.proportion;
+  is_live = self->is_live;
+  GST_OBJECT_UNLOCK (self);
+
+  message = gst_message_new_qos (GST_OBJECT (self), is_live,
+      gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts),
+      gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts), pts,
+      GST_BUFFER_DURATION (dropped));
+  gst_message_set_qos_values (message, self->lateness, proportion, 1000000);
+  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, n_processed,
+      n_dropped);
+  gst_element_post_message (GST_ELEMENT (self), message);
+}
+
+static GstFlowReturn
+gst_mleu_colorize_submit_input_buffer (GstBaseTransform * trans,
+    gboolean is_discont, GstBuffer * input)
+{
+  GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
+
+  if (!is_to_drop (self))
+    return GST_BASE_TRANSFORM_CLASS (parent_class)->submit_input_buffer (trans,
+        is_discont, input);
+  post_qos (self, input);
+  gst_buffer_unref (input);
+  return GST_BASE_TRANSFORM_FLOW_DROPPED;
 }
 
 /* Whether the frame is one of those that recolor=false leaves alone. */
@@ -667,6 +848,9 @@ post_scene_cut (GstMleuColorize * self, GstClockTime pts)
   const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
   GstStructure *cut;
 
+  GST_OBJECT_LOCK (self);
+  self->tally.cuts++;
+  GST_OBJECT_UNLOCK (self);
   if (segment->format != GST_FORMAT_TIME)
     return;
   cut = gst_structure_new ("mleu-scene-cut",
@@ -679,18 +863,75 @@ post_scene_cut (GstMleuColorize * self, GstClockTime pts)
       gst_message_new_element (GST_OBJECT (self), cut));
 }
 
+/* Whether the network is to run for the frame; @is_timed: somebody waits for
+ * frames by the clock. */
+static gboolean
+is_due (const GstMleuColorize * self, guint interval, gboolean is_timed)
+{
+  if (self->lateness > 0 && self->late_policy == GST_MLEU_LATE_REUSE)
+    return FALSE;
+  if (interval == 0)
+    return !is_timed || gst_mleu_budget_allows (&self->budget);
+  return self->frame_number % interval == 0;
+}
+
+/* In real time, by frame: of the last two that came, or as the caps have it. */
+static gdouble
+frame_period (const GstMleuColorize * self)
+{
+  gdouble seconds = self->elapsed > 0 ? self->elapsed : self->frame_seconds;
+
+  /* The library's for a time that is not known. */
+  if (!(seconds > 0))
+    seconds = 1.0 / 25;
+  return seconds / ABS (GST_BASE_TRANSFORM (self)->segment.rate);
+}
+
+static guint64
+n_predictions (const GstMleuColorize * self)
+{
+  MleuStats stats;
+
+  mleu_colorizer_get_stats (self->colorizer, &stats);
+  return stats.predictions;
+}
+
+/* What was done for a frame since @begin, a monotonic time, when the network
+ * had run @predictions times. */
+static void
+account (GstMleuColorize * self, gint64 begin, guint64 predictions)
+{
+  const gdouble seconds = (gdouble) (g_get_monotonic_time () - begin) * 1e-6;
+  const gboolean is_inferred = n_predictions (self) != predictions;
+  gboolean is_moved = FALSE;
+
+  gst_mleu_budget_spend (&self->budget, seconds, frame_period (self),
+      is_inferred);
+  GST_OBJECT_LOCK (self);
+  gst_mleu_tally_count (&self->tally, seconds, is_inferred);
+  if (is_inferred)
+    is_moved = gst_mleu_latency_measure (&self->latency, seconds) &&
+        self->is_live;
+  GST_OBJECT_UNLOCK (self);
+  if (is_moved)
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_latency (GST_OBJECT (self)));
+}
+
 /* What is set for the frame that comes now. */
 static void
 get_params (GstMleuColorize * self, MleuParams * params)
 {
+  gboolean is_timed;
   guint interval;
 
   GST_OBJECT_LOCK (self);
   *params = self->settings.params;
   interval = self->settings.inference_interval;
+  is_timed = self->is_live || self->qos.is_heard;
   GST_OBJECT_UNLOCK (self);
   /* Colours are not carried over a gap, nor backwards. */
-  params->carry = self->frame_number % interval != 0 && self->elapsed >= 0 &&
+  params->carry = !is_due (self, interval, is_timed) && self->elapsed >= 0 &&
       self->elapsed <= 1;
 }
 
@@ -728,6 +969,8 @@ static GstFlowReturn
 color_frame (GstMleuColorize * self, const MleuFrame * in,
     const MleuFrame * out)
 {
+  const gint64 begin = g_get_monotonic_time ();
+  const guint64 predictions = n_predictions (self);
   GstFlowReturn ret = GST_FLOW_OK;
   MleuParams params;
 
@@ -740,8 +983,10 @@ color_frame (GstMleuColorize * self, const MleuFrame * in,
     mleu_colorizer_reset (self->colorizer);
     self->n_frames = 0;
   }
-  if (ret == GST_FLOW_OK)
+  if (ret == GST_FLOW_OK) {
     mleu_colorizer_render (self->colorizer, in, out, &params);
+    account (self, begin, predictions);
+  }
   return ret;
 }
 
@@ -811,7 +1056,9 @@ gst_mleu_colorize_generate_output (GstBaseTransform * trans, GstBuffer ** out)
 {
   GstMleuColorize *self = GST_MLEU_COLORIZE (trans);
   GstBuffer *buffer = trans->queued_buf;
+  const gint64 begin = g_get_monotonic_time ();
   gboolean own_colors;
+  guint64 predictions;
   GstFlowReturn ret;
 
   if (self->lookahead == 0)
@@ -822,12 +1069,15 @@ gst_mleu_colorize_generate_output (GstBaseTransform * trans, GstBuffer ** out)
   if (!buffer)
     return GST_FLOW_OK;
   trans->queued_buf = NULL;
+  predictions = n_predictions (self);
   ret = take_frame (self, buffer, &own_colors);
   if (ret == GST_FLOW_OK && own_colors)
     ret = pass_on (self, buffer, out);
   gst_buffer_unref (buffer);
   if (ret == GST_FLOW_OK && self->pending.length > self->lookahead)
     ret = give_oldest (self, out);
+  if (ret == GST_FLOW_OK && !own_colors)
+    account (self, begin, predictions);
   return ret;
 }
 
@@ -852,10 +1102,13 @@ gst_mleu_colorize_get_property (GObject * object, guint id, GValue * value,
     GParamSpec * pspec)
 {
   GstMleuColorize *self = GST_MLEU_COLORIZE (object);
-  gboolean known;
+  gboolean known = TRUE;
 
   GST_OBJECT_LOCK (self);
-  known = gst_mleu_settings_get (&self->settings, id, value);
+  if (id == PROP_STATS)
+    g_value_take_boxed (value, gst_mleu_tally_to_structure (&self->tally));
+  else
+    known = gst_mleu_settings_get (&self->settings, id, value);
   GST_OBJECT_UNLOCK (self);
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -882,6 +1135,27 @@ gst_mleu_colorize_class_init (GstMleuColorizeClass * klass)
   object_class->finalize = gst_mleu_colorize_finalize;
   gst_mleu_settings_install (object_class);
 
+  /**
+   * GstMleuColorize:stats:
+   *
+   * What was done since the element started, in a structure `mleu-stats`:
+   *
+   * - `frames` (#guint64): frames that were coloured;
+   * - `inferred` (#guint64): those of them that the network ran for;
+   * - `reused` (#guint64): those that colours were carried to;
+   * - `dropped` (#guint64): late frames that #mleucolorize:late-policy dropped;
+   * - `cuts` (#guint64): scene cuts;
+   * - `average-ms`, `worst-ms` (#gdouble): time that a coloured frame took, in
+   *   milliseconds;
+   * - `tier` (string): kernels in use, see `MLEU_CPU`.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Numbers of frames, and the time they took, since the element started",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+
   element_class->change_state =
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_change_state);
   gst_element_class_add_static_pad_template (element_class, &sink_template);
@@ -894,6 +1168,10 @@ gst_mleu_colorize_class_init (GstMleuColorizeClass * klass)
   trans_class->start = GST_DEBUG_FUNCPTR (gst_mleu_colorize_start);
   trans_class->stop = GST_DEBUG_FUNCPTR (gst_mleu_colorize_stop);
   trans_class->sink_event = GST_DEBUG_FUNCPTR (gst_mleu_colorize_sink_event);
+  trans_class->src_event = GST_DEBUG_FUNCPTR (gst_mleu_colorize_src_event);
+  trans_class->query = GST_DEBUG_FUNCPTR (gst_mleu_colorize_query);
+  trans_class->submit_input_buffer =
+      GST_DEBUG_FUNCPTR (gst_mleu_colorize_submit_input_buffer);
   trans_class->transform_caps =
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_transform_caps);
   trans_class->fixate_caps = GST_DEBUG_FUNCPTR (gst_mleu_colorize_fixate_caps);
@@ -901,7 +1179,6 @@ gst_mleu_colorize_class_init (GstMleuColorizeClass * klass)
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_transform_meta);
   trans_class->before_transform =
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_before_transform);
-  trans_class->query = GST_DEBUG_FUNCPTR (gst_mleu_colorize_query);
   trans_class->propose_allocation =
       GST_DEBUG_FUNCPTR (gst_mleu_colorize_propose_allocation);
   trans_class->generate_output =
@@ -923,11 +1200,13 @@ gst_mleu_colorize_init (GstMleuColorize * self)
 
   gst_mleu_settings_init (&self->settings);
   g_queue_init (&self->pending);
+  gst_mleu_qos_reset (&self->qos);
+  gst_mleu_tally_reset (&self->tally);
   self->frame_seconds = NAN;
   self->last_pts = GST_CLOCK_TIME_NONE;
 
   /* GstBaseTransform would drop late frames before they are coloured: of a
-   * live source on a slow machine, nearly all. A film must keep every frame. */
+   * live source on a slow machine, nearly all. See late-policy. */
   gst_base_transform_set_qos_enabled (trans, FALSE);
   /* A gap's frame is coloured like any other and stays marked as one. */
   gst_base_transform_set_gap_aware (trans, TRUE);

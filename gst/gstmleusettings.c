@@ -15,6 +15,7 @@ enum
   PROP_SCENE_THRESHOLD,
   PROP_INFERENCE_INTERVAL,
   PROP_LOOKAHEAD,
+  PROP_LATE_POLICY,
   PROP_RENDER_SIZE,
   PROP_N_THREADS,
   PROP_RECOLOR,
@@ -32,6 +33,7 @@ enum
 #define DEFAULT_SCENE_THRESHOLD 0.5
 #define DEFAULT_INFERENCE_INTERVAL 1
 #define DEFAULT_LOOKAHEAD 0
+#define DEFAULT_LATE_POLICY GST_MLEU_LATE_REUSE
 #define DEFAULT_N_THREADS 0
 #define DEFAULT_RECOLOR TRUE
 #define DEFAULT_SPLIT_ORIENTATION MLEU_SPLIT_VERTICAL
@@ -50,6 +52,23 @@ gst_mleu_split_orientation_get_type (void)
   if (g_once_init_enter (&type))
     g_once_init_leave (&type,
         g_enum_register_static ("GstMleuSplitOrientation", values));
+  return type;
+}
+
+GType
+gst_mleu_late_policy_get_type (void)
+{
+  static gsize type;
+  static const GEnumValue values[] = {
+    {GST_MLEU_LATE_REUSE, "Carry the colours of the frames before", "reuse"},
+    {GST_MLEU_LATE_DROP, "Drop the frame", "drop"},
+    {GST_MLEU_LATE_PROCESS, "Colour it like any other", "process"},
+    {0, NULL, NULL},
+  };
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstMleuLatePolicy",
+            values));
   return type;
 }
 
@@ -73,6 +92,7 @@ gst_mleu_settings_init (GstMleuSettings * settings)
   settings->params.scene_threshold = DEFAULT_SCENE_THRESHOLD;
   settings->inference_interval = DEFAULT_INFERENCE_INTERVAL;
   settings->lookahead = DEFAULT_LOOKAHEAD;
+  settings->late_policy = DEFAULT_LATE_POLICY;
   settings->n_threads = DEFAULT_N_THREADS;
   settings->recolor = DEFAULT_RECOLOR;
   settings->params.split_orientation = DEFAULT_SPLIT_ORIENTATION;
@@ -118,6 +138,9 @@ gst_mleu_settings_set (GstMleuSettings * settings, guint id,
       return TRUE;
     case PROP_LOOKAHEAD:
       settings->lookahead = g_value_get_uint (value);
+      return TRUE;
+    case PROP_LATE_POLICY:
+      settings->late_policy = (GstMleuLatePolicy) g_value_get_enum (value);
       return TRUE;
     case PROP_RENDER_SIZE:
       settings->render_size = round_render_size (g_value_get_uint (value));
@@ -176,6 +199,9 @@ gst_mleu_settings_get (const GstMleuSettings * settings, guint id,
       return TRUE;
     case PROP_LOOKAHEAD:
       g_value_set_uint (value, settings->lookahead);
+      return TRUE;
+    case PROP_LATE_POLICY:
+      g_value_set_enum (value, settings->late_policy);
       return TRUE;
     case PROP_RENDER_SIZE:
       g_value_set_uint (value, settings->render_size);
@@ -292,13 +318,38 @@ gst_mleu_settings_install (GObjectClass * object_class)
    * multiple of the interval to be coloured like the whole. Without timestamps
    * or frame rate they are counted from where the history was forgotten last.
    *
+   * With 0, in a live pipeline and where a sink plays by the clock, the network
+   * runs as often as the machine has time for it: whenever what it took before
+   * is made up for, in seven tenths of the frames' time. What that is differs
+   * from run to run, and so do the bytes. Elsewhere 0 is 1.
+   *
    * Since: 0.1
    */
   g_object_class_install_property (object_class, PROP_INFERENCE_INTERVAL,
       g_param_spec_uint ("inference-interval", "Inference interval",
           "The network runs for every n-th frame, for the first one of a scene "
           "and where the motion is lost; the colours of the others are carried "
-          "along the motion", 1, 32, DEFAULT_INFERENCE_INTERVAL, live));
+          "along the motion. 0: as often as a live pipeline leaves time for",
+          0, 32, DEFAULT_INFERENCE_INTERVAL, live));
+
+  /**
+   * GstMleuColorize:late-policy:
+   *
+   * Only where a sink plays by the clock, and says so with QoS events: a film
+   * that is written to a file has no late frames. A frame that starts a scene,
+   * or that the motion to is not known, is predicted even when it is late; the
+   * frames after it make up for that.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_LATE_POLICY,
+      g_param_spec_enum ("late-policy", "Late policy",
+          "What becomes of frames that come too late to be shown in time: by "
+          "default none is lost, the network is left out",
+          GST_TYPE_MLEU_LATE_POLICY, DEFAULT_LATE_POLICY,
+          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+          GST_PARAM_MUTABLE_PLAYING));
+  gst_type_mark_as_plugin_api (GST_TYPE_MLEU_LATE_POLICY, 0);
 
   /**
    * GstMleuColorize:lookahead:

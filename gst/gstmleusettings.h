@@ -8,6 +8,27 @@
 
 G_BEGIN_DECLS
 
+/**
+ * GstMleuLatePolicy:
+ * @GST_MLEU_LATE_REUSE: its colours are carried along the motion from the frames
+ *   before.
+ * @GST_MLEU_LATE_DROP: it is dropped.
+ * @GST_MLEU_LATE_PROCESS: it is coloured like any other.
+ *
+ * What becomes of a frame that comes too late to be shown in time.
+ *
+ * Since: 0.1
+ */
+typedef enum
+{
+  GST_MLEU_LATE_REUSE,
+  GST_MLEU_LATE_DROP,
+  GST_MLEU_LATE_PROCESS,
+} GstMleuLatePolicy;
+
+#define GST_TYPE_MLEU_LATE_POLICY (gst_mleu_late_policy_get_type ())
+GType           gst_mleu_late_policy_get_type   (void);
+
 typedef struct
 {
   gchar *model_name;
@@ -16,6 +37,7 @@ typedef struct
   guint n_threads;
   guint inference_interval;
   guint lookahead;
+  GstMleuLatePolicy late_policy;
   gboolean recolor;
 } GstMleuSettings;
 
