@@ -9,7 +9,9 @@ G_BEGIN_DECLS
  * MleuPool:
  *
  * The threads of one colorizer, started by mleu_pool_new() and joined by mleu_pool_free(). The
- * calling thread works too: a pool of one thread starts none.
+ * calling thread works too: a pool of one thread starts none. Between jobs that follow one another
+ * at once the threads stay awake, otherwise they sleep. While other pools of the process keep all
+ * processors busy the caller works alone, so that several streams do not hinder one another.
  *
  * Thread-safety: one caller at a time.
  */
