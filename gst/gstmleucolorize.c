@@ -51,7 +51,7 @@
  * At the end of the stream it posts one named `mleu-stats`: the structure of
  * #mleucolorize:stats.
  *
- * Without #mleucolorize:model, the model "mleu-mobilenet" is looked for in
+ * Without #mleucolorize:model, the model "mleu-film" is looked for in
  * the folders (or files) of the environment variable `MLEU_MODEL_PATH`, in
  * `$XDG_DATA_HOME/mleu/models`, and in the installation's `share/mleu/models`.
  * Elements of one process that use the same file share one copy of it.

@@ -8,7 +8,7 @@
 
 G_BEGIN_DECLS
 
-#define GST_MLEU_DEFAULT_MODEL "mleu-mobilenet"
+#define GST_MLEU_DEFAULT_MODEL "mleu-film"
 
 gchar *         gst_mleu_models_find            (const gchar * name,
                                                  gchar ** searched);

@@ -23,7 +23,7 @@ static const struct {
     const char *description;
     const char *argument;
 } element_options[] = {
-    {"model", "model", "Network: a file, or a name to look up (default: mleu-mobilenet)", "MODEL"},
+    {"model", "model", "Network: a file, or a name to look up (default: mleu-film)", "MODEL"},
     {"strength", "strength", "From grey (0) to full colour (1, the default)", "0..1"},
     {"saturation", "saturation", "Factor on the colours (default: 1)", "0..4"},
     {"temperature", "temperature",

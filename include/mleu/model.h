@@ -51,7 +51,7 @@ MLEU_API MleuModel *mleu_model_ref(MleuModel *model);
 MLEU_API void mleu_model_unref(MleuModel *model);
 
 /** mleu_model_get_name: Returns: (transfer none): the name in the file, such as
- * "mleu-mobilenet"; never %NULL. */
+ * "mleu-film"; never %NULL. */
 MLEU_API const char *mleu_model_get_name(const MleuModel *model);
 
 /** mleu_model_get_description: Returns: (transfer none): one sentence about the model; "" where the

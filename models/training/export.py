@@ -5,8 +5,8 @@
     export.py --config configs/NAME.json --data FOLDER --run FOLDER --output ../NAME.safetensors [--shared ../TRUNK.safetensors]
 
 The run is the folder that train.py was given. Batch norm is folded. Convolution weights are stored as the
-configuration's `storage` says for the embedding and for the rest: "int8" (a scale for each output channel; the last layer
-and transposed convolutions bfloat16 all the same) or "bf16"; biases and colour classes are float32. With --shared, frozen
+configuration's `storage` says for the embedding and for the rest: "int8" (a scale for each output channel; the last layer,
+depthwise and transposed convolutions bfloat16 all the same) or "bf16"; biases and colour classes are float32. With --shared, frozen
 layers go to a file of their own, which several models may name. A network that was trained quantised (`quantized`)
 is stored as int8 whole, with the scales of its activations.
 
@@ -26,9 +26,10 @@ from mleu_training import config, graph, losses, network, quantized, safetensors
 def stored(node, weight, storage, is_quantized):
     """Suffix -> tensor of a convolution's weight as the file stores it."""
     part = "embedding" if node["name"].startswith("embed.") else "rest"
+    is_depthwise = weight.shape[1] == 1 and graph.field(node, "groups") > 1
     if is_quantized:
         whole, scale, _ = quantized.quantise_weight(weight, graph.field(node, "groups"))
-    elif storage[part] == "int8" and node["op"] == "conv2d" and node["name"] != "output":
+    elif storage[part] == "int8" and node["op"] == "conv2d" and node["name"] != "output" and not is_depthwise:
         whole, scale = safetensors.quantise(weight)
     else:
         return {".weight": weight.to(torch.bfloat16)}

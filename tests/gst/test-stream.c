@@ -315,7 +315,7 @@ test_property_values (void)
 
   g_object_get (element, "model", &model, "render-size", &size, "n-threads",
       &threads, "recolor", &recolor, NULL);
-  g_assert_cmpstr (model, ==, "mleu-mobilenet");
+  g_assert_cmpstr (model, ==, "mleu-film");
   g_assert_cmpuint (size, ==, 0);
   g_assert_cmpuint (threads, ==, 0);
   g_assert_true (recolor);
@@ -332,7 +332,7 @@ test_property_values (void)
   g_object_set (element, "render-size", 2048, "model", NULL, NULL);
   g_object_get (element, "model", &model, "render-size", &size, NULL);
   g_assert_cmpuint (size, ==, 2048);
-  g_assert_cmpstr (model, ==, "mleu-mobilenet");
+  g_assert_cmpstr (model, ==, "mleu-film");
   g_free (model);
   g_assert_true (GST_IS_PRESET (element));
   gst_object_unref (element);
