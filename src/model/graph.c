@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model/graph.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -153,10 +154,8 @@ static gboolean read_activation(Reader *reader, MleuNode *node)
     return refuse(reader, MLEU_ERROR_UNSUPPORTED, "activation is none of none, relu, relu6, tanh");
 }
 
-/* Float32 values of the tensor that the field names, with an I8 weight's scale applied. @quantized:
- * a node that keeps them as they are beside; or NULL. */
-static float *take_tensor(Reader *reader, const char *key, MleuNode *quantized,
-                          const MleuTensor **found)
+/* The tensor that the field names. */
+static const MleuTensor *find_tensor(Reader *reader, const char *key)
 {
     JsonNode *member = json_object_get_member(reader->object, key);
     if (!is_string(member)) {
@@ -165,52 +164,81 @@ static float *take_tensor(Reader *reader, const char *key, MleuNode *quantized,
     }
     const char *name = json_node_get_string(member);
     const MleuTensor *tensor = mleu_safetensors_find(reader->file, name);
-    if (tensor == NULL) {
+    if (tensor == NULL)
         refuse(reader, MLEU_ERROR_FORMAT, "%s: there is no tensor %s in the file", key, name);
-        return NULL;
-    }
+    else
+        g_hash_table_add(reader->used, tensor->name);
+    return tensor;
+}
+
+/* Whether all values are; in a form that compilers vectorise. */
+static gboolean check_finite(Reader *reader, const MleuTensor *tensor, const float *values)
+{
+    gsize finite = 0;
+    for (gsize i = 0; i < tensor->count; i++)
+        finite += fabsf(values[i]) <= FLT_MAX ? 1 : 0;
+    return finite == tensor->count ||
+           refuse(reader, MLEU_ERROR_FORMAT,
+                  "tensor %s: %" G_GSIZE_FORMAT " of its values are not finite", tensor->name,
+                  tensor->count - finite);
+}
+
+/* Float32 values of a tensor, those of an I8 one unscaled. */
+static float *read_values(Reader *reader, const MleuTensor *tensor)
+{
     float *values = g_try_new(float, tensor->count);
     if (values == NULL) {
         refuse(reader, MLEU_ERROR_NO_MEMORY, "tensor %s: no memory for %" G_GSIZE_FORMAT " weights",
-               name, tensor->count);
+               tensor->name, tensor->count);
         return NULL;
     }
     mleu_tensor_to_float(tensor, values);
-    g_hash_table_add(reader->used, tensor->name);
+    if (!check_finite(reader, tensor, values))
+        g_clear_pointer(&values, g_free);
+    return values;
+}
 
-    if (tensor->dtype == MLEU_DTYPE_I8) {
-        char *scale_name = g_strconcat(name, ".scale", NULL);
-        const MleuTensor *scale = mleu_safetensors_find(reader->file, scale_name);
-        g_free(scale_name);
-        if (scale == NULL || scale->dtype != MLEU_DTYPE_F32 || scale->rank != 1 ||
-            scale->count != tensor->shape[0]) {
-            refuse(reader, MLEU_ERROR_FORMAT,
-                   "tensor %s is I8 and has no F32 tensor %s.scale of %" G_GSIZE_FORMAT " values",
-                   name, name, tensor->shape[0]);
-            g_free(values);
-            return NULL;
-        }
-        g_hash_table_add(reader->used, scale->name);
-        float *factors = g_new(float, scale->count);
-        mleu_tensor_to_float(scale, factors);
-        const gsize row = tensor->count / tensor->shape[0];
-        for (gsize i = 0; i < tensor->count; i++)
-            values[i] *= factors[i / row];
-        if (quantized != NULL) {
-            quantized->weight_q8 = g_memdup2(tensor->data, tensor->count);
-            quantized->weight_scale = g_steal_pointer(&factors);
-        }
-        g_free(factors);
+/* The factors of an I8 tensor, one for each of the first index. */
+static float *read_scales(Reader *reader, const MleuTensor *tensor)
+{
+    char *name = g_strconcat(tensor->name, ".scale", NULL);
+    const MleuTensor *scale = mleu_safetensors_find(reader->file, name);
+    g_free(name);
+    if (scale == NULL || scale->dtype != MLEU_DTYPE_F32 || scale->rank != 1 ||
+        scale->count != tensor->shape[0]) {
+        refuse(reader, MLEU_ERROR_FORMAT,
+               "tensor %s is I8 and has no F32 tensor %s.scale of %" G_GSIZE_FORMAT " values",
+               tensor->name, tensor->name, tensor->shape[0]);
+        return NULL;
     }
-    for (gsize i = 0; i < tensor->count; i++) {
-        if (!isfinite(values[i])) {
-            refuse(reader, MLEU_ERROR_FORMAT, "tensor %s: value %" G_GSIZE_FORMAT " is not finite",
-                   name, i);
-            g_free(values);
-            return NULL;
+    g_hash_table_add(reader->used, scale->name);
+    float *factors = read_values(reader, scale);
+    for (gsize i = 0; i < scale->count && factors != NULL; i++) {
+        if (fabsf(factors[i]) > FLT_MAX / 128) {
+            refuse(reader, MLEU_ERROR_FORMAT, "tensor %s: value %" G_GSIZE_FORMAT " is too large",
+                   scale->name, i);
+            g_clear_pointer(&factors, g_free);
         }
     }
-    *found = tensor;
+    return factors;
+}
+
+/* Float32 values of the tensor that the field names, with an I8 weight's scale applied. */
+static float *take_tensor(Reader *reader, const char *key, const MleuTensor **found)
+{
+    const MleuTensor *tensor = *found = find_tensor(reader, key);
+    float *values = tensor != NULL ? read_values(reader, tensor) : NULL;
+    if (values == NULL || tensor->dtype != MLEU_DTYPE_I8)
+        return values;
+    float *factors = read_scales(reader, tensor);
+    const gsize rows = tensor->shape[0], row = tensor->count / rows;
+    for (gsize r = 0; r < rows && factors != NULL; r++) {
+        for (gsize i = 0; i < row; i++)
+            values[r * row + i] *= factors[r];
+    }
+    if (factors == NULL)
+        g_clear_pointer(&values, g_free);
+    g_free(factors);
     return values;
 }
 
@@ -218,13 +246,31 @@ static float *take_tensor(Reader *reader, const char *key, MleuNode *quantized,
 static float *take_vector(Reader *reader, const char *key, guint channels)
 {
     const MleuTensor *tensor;
-    float *values = take_tensor(reader, key, NULL, &tensor);
+    float *values = take_tensor(reader, key, &tensor);
     if (values != NULL && (tensor->rank != 1 || tensor->count != channels)) {
         refuse(reader, MLEU_ERROR_FORMAT, "%s: tensor %s is not of shape [%u]", key, tensor->name,
                channels);
         g_clear_pointer(&values, g_free);
     }
     return values;
+}
+
+/* A quantised graph has no use for float32 weights as long as nobody asks for them. */
+static gboolean read_weight(Reader *reader, MleuNode *node, const MleuTensor **found)
+{
+    if (reader->quantization == NULL || node->op != MLEU_OP_CONV2D) {
+        node->weight = take_tensor(reader, "weight", found);
+        return node->weight != NULL;
+    }
+    *found = find_tensor(reader, "weight");
+    if (*found == NULL)
+        return FALSE;
+    if ((*found)->dtype != MLEU_DTYPE_I8)
+        return refuse(reader, MLEU_ERROR_FORMAT, "the graph is quantised, its weight %s is not I8",
+                      (*found)->name);
+    node->weight_q8 = (const gint8 *)(*found)->data;
+    node->weight_scale = read_scales(reader, *found);
+    return node->weight_scale != NULL;
 }
 
 static gboolean read_convolution(Reader *reader, MleuNode *node, guint in_channels)
@@ -237,9 +283,7 @@ static gboolean read_convolution(Reader *reader, MleuNode *node, guint in_channe
         return FALSE;
 
     const MleuTensor *tensor;
-    node->weight =
-        take_tensor(reader, "weight", reader->quantization != NULL ? node : NULL, &tensor);
-    if (node->weight == NULL)
+    if (!read_weight(reader, node, &tensor))
         return FALSE;
     const gsize out = transposed ? tensor->shape[1] : tensor->shape[0];
     const gsize in = transposed ? tensor->shape[0] : tensor->shape[1];
@@ -455,7 +499,7 @@ static gboolean read_head(Reader *reader, JsonNode *member)
             !read_number(reader, "scale", 1e-3, 1e3, &graph->head_scale) ||
             !read_number(reader, "blend", 0, 1, &graph->blend))
             return FALSE;
-        graph->bins = take_tensor(reader, "bins", NULL, &bins);
+        graph->bins = take_tensor(reader, "bins", &bins);
         if (graph->bins == NULL)
             return FALSE;
         if (bins->rank != 2 || bins->shape[0] + regressed != last->channels || bins->shape[1] != 2)
@@ -595,7 +639,6 @@ void mleu_graph_free(MleuGraph *graph)
         g_free(node->bias);
         g_free(node->scale);
         g_free(node->offset);
-        g_free(node->weight_q8);
         g_free(node->weight_scale);
     }
     g_free(graph->nodes);

@@ -41,11 +41,11 @@ typedef enum {
  * @channels: channels of its output.
  * @pad_top: zero padding, and so on; for a transposed convolution what is cropped.
  * @weight: float32, in the file's order: [out, in / groups, kh, kw], transposed [in, out, kh, kw].
- * Owned by the graph.
+ * Owned by the graph. Of a quantised graph: %NULL until mleu_model_make_floats().
  * @bias: @channels values; zeros where the file has none.
  * @scale: affine: @channels values; likewise @offset.
- * @weight_q8: of a quantised graph: the weight as the file has it, 8-bit; @weight_scale: the factor
- * of each of its @channels.
+ * @weight_q8: of a quantised graph: the weight as the file has it, 8-bit; in the mapped file, and
+ * gone when the model is loaded. @weight_scale: the factor of each of its @channels.
  * @out_scale: of a quantised graph: its output is @out_scale x (8-bit value - @out_zero); not of
  * the input and of the last node.
  */
@@ -64,15 +64,14 @@ typedef struct {
     float *bias;
     float *scale;
     float *offset;
-    gint8 *weight_q8;
+    const gint8 *weight_q8;
     float *weight_scale;
     float out_scale;
     gint32 out_zero;
 } MleuNode;
 
 /**
- * MleuGraph: a network, its shapes checked and its weights in float32. The last node is the head's
- * input.
+ * MleuGraph: a network, its shapes checked. The last node is the head's input.
  * @bins: classes x 2: a*, b* of each class; %NULL for regression.
  * @head_scale: regression and combined: factor on the two regressed channels.
  * @blend: combined: the share of what is regressed, 0..1.
@@ -108,5 +107,16 @@ gboolean mleu_node_output_size(const MleuNode *node, guint in_h, guint in_w, gui
 
 /** The graph of a model, for the planner. */
 const MleuGraph *mleu_model_get_graph(const MleuModel *model);
+
+/**
+ * mleu_model_make_floats: gives the convolutions of a quantised model, which runs in 8-bit integers
+ * as a rule, their float32 weights, once for all streams. Others have them from the start. To be
+ * called before a thread reads them.
+ *
+ * Thread-safety: any thread, any time.
+ *
+ * Returns: %FALSE where there is no memory.
+ */
+gboolean mleu_model_make_floats(MleuModel *model);
 
 G_END_DECLS

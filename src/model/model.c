@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <mleu/model.h>
 
+#include <pthread.h>
+
 #include "model/graph.h"
 #include "nn/q8/layers.h"
 
@@ -11,6 +13,8 @@ struct _MleuModel {
     char *license;
     MleuGraph *graph;
     MleuQ8Layer *q8_layers; /* by node; NULL where the graph is not quantised */
+    pthread_mutex_t
+        floats; /* guards the making of float32 weights; one that ThreadSanitizer sees */
     guint64 parameters;
 };
 
@@ -39,6 +43,7 @@ MleuModel *mleu_model_load(const char *path, GError **error)
     if (graph != NULL) {
         model = g_new0(MleuModel, 1);
         g_atomic_ref_count_init(&model->references);
+        pthread_mutex_init(&model->floats, NULL);
         model->name = g_strdup(name);
         model->description = g_strdup(description != NULL ? description : "");
         model->license = g_strdup(license != NULL ? license : "");
@@ -68,6 +73,7 @@ void mleu_model_unref(MleuModel *model)
     g_free(model->license);
     mleu_q8_layers_free(model->q8_layers, model->graph);
     mleu_graph_free(model->graph);
+    pthread_mutex_destroy(&model->floats);
     g_free(model);
 }
 
@@ -134,6 +140,21 @@ const MleuQ8Layer *mleu_model_get_q8_layers(const MleuModel *model)
 const MleuGraph *mleu_model_get_graph(const MleuModel *model)
 {
     return model->graph;
+}
+
+gboolean mleu_model_make_floats(MleuModel *model)
+{
+    gboolean good = TRUE;
+    pthread_mutex_lock(&model->floats);
+    for (guint i = 0; i < model->graph->n_nodes && good; i++) {
+        MleuNode *node = &model->graph->nodes[i];
+        if (node->op == MLEU_OP_CONV2D && node->weight == NULL) {
+            node->weight = mleu_q8_layer_to_float(&model->q8_layers[i], node);
+            good = node->weight != NULL;
+        }
+    }
+    pthread_mutex_unlock(&model->floats);
+    return good;
 }
 
 guint64 mleu_model_get_macs(const MleuModel *model, guint width, guint height)

@@ -418,24 +418,28 @@ static float half_to_float(guint16 half)
 
 void mleu_tensor_to_float(const MleuTensor *tensor, float *out)
 {
-    for (gsize i = 0; i < tensor->count; i++) {
-        const guint8 *p = tensor->data + i * dtypes[tensor->dtype].size;
-        guint32 bits;
-        switch (tensor->dtype) {
-        case MLEU_DTYPE_F32:
+    const guint8 *p = tensor->data;
+    guint32 bits;
+    switch (tensor->dtype) {
+    case MLEU_DTYPE_F32:
+        for (gsize i = 0; i < tensor->count; i++, p += 4) {
             bits = (guint32)p[0] | (guint32)p[1] << 8 | (guint32)p[2] << 16 | (guint32)p[3] << 24;
             memcpy(&out[i], &bits, 4);
-            break;
-        case MLEU_DTYPE_BF16:
+        }
+        break;
+    case MLEU_DTYPE_BF16:
+        for (gsize i = 0; i < tensor->count; i++, p += 2) {
             bits = (guint32)p[0] << 16 | (guint32)p[1] << 24;
             memcpy(&out[i], &bits, 4);
-            break;
-        case MLEU_DTYPE_F16:
-            out[i] = half_to_float((guint16)(p[0] | p[1] << 8));
-            break;
-        case MLEU_DTYPE_I8:
-            out[i] = (float)(gint8)p[0];
-            break;
         }
+        break;
+    case MLEU_DTYPE_F16:
+        for (gsize i = 0; i < tensor->count; i++, p += 2)
+            out[i] = half_to_float((guint16)(p[0] | p[1] << 8));
+        break;
+    case MLEU_DTYPE_I8:
+        for (gsize i = 0; i < tensor->count; i++)
+            out[i] = (float)(gint8)p[i];
+        break;
     }
 }

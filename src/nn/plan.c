@@ -93,7 +93,9 @@ MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPrecisi
             plan->input = mleu_arena_allocate((gsize)width * height, sizeof(float));
             plan->result = g_try_new0(float, (gsize)2 * last->h * last->w);
         }
-        if (plan->input != NULL && plan->result != NULL)
+        const gboolean has_weights =
+            plan->executor != &mleu_f32_executor || mleu_model_make_floats(model);
+        if (plan->input != NULL && plan->result != NULL && has_weights)
             plan->state = plan->executor->new (model, plan->shapes, pool, plan->input);
         if (plan->state == NULL)
             g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY,

@@ -2,12 +2,14 @@
 /* The reader of model files: right ones load, and every kind of wrong one gives its own error that
  * names the file. */
 #include <glib/gstdio.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <mleu/mleu.h>
 
+#include "model/graph.h"
 #include "testmodel.h"
 
 static char *folder;
@@ -391,6 +393,62 @@ static void test_quantized(void)
     mleu_model_unref(model);
 }
 
+static gpointer make_floats(gpointer model)
+{
+    g_assert_true(mleu_model_make_floats(model));
+    return (gpointer)mleu_model_get_graph(model)->nodes[2].weight;
+}
+
+/* Float32 weights of a quantised model are made when they are asked for, once for all who ask: in
+ * the file's order, whatever the order in which the integers are packed. */
+static void test_floats(void)
+{
+    enum { MIDDLE = 18, CLASSES = 5 };
+    gint8 w[MIDDLE * 9], d[MIDDLE * 9], v[CLASSES * MIDDLE * 9];
+    float scales[MIDDLE], bins[2 * CLASSES] = {0};
+    for (gint i = 0; i < CLASSES * MIDDLE * 9; i++)
+        v[i] = (gint8)(i * 37 % 127 - 63);
+    for (gint i = 0; i < MIDDLE * 9; i++) {
+        w[i] = (gint8)(i % 251 - 125);
+        d[i] = (gint8)(i * 11 % 255 - 127);
+    }
+    for (guint i = 0; i < MIDDLE; i++)
+        scales[i] = 0.001f * (float)(i + 1);
+    TestFile *file = testfile_new();
+    testfile_add(file, "w", "I8", "[18,1,3,3]", w, sizeof w);
+    testfile_add(file, "w.scale", "F32", "[18]", scales, sizeof scales);
+    testfile_add(file, "d", "I8", "[18,1,3,3]", d, sizeof d);
+    testfile_add(file, "d.scale", "F32", "[18]", scales, sizeof scales);
+    testfile_add(file, "v", "I8", "[5,18,3,3]", v, sizeof v);
+    testfile_add(file, "v.scale", "F32", "[5]", scales, CLASSES * sizeof scales[0]);
+    testfile_add(file, "bins", "F32", "[5,2]", bins, sizeof bins);
+    testfile_metadata(file, "mleu.graph",
+                      Q8_GRAPH("{\"x\":[0.008,127],\"b\":[0.01,0],\"e\":[0.01,0]}",
+                               Q8_AFFINE
+                               "{\"name\":\"b\",\"op\":\"conv2d\",\"input\":[\"x\"],\"weight\":"
+                               "\"w\",\"padding\":[1,1,1,1]},"
+                               "{\"name\":\"e\",\"op\":\"conv2d\",\"input\":[\"b\"],\"weight\":"
+                               "\"d\",\"groups\":18,\"padding\":[1,1,1,1]},"
+                               "{\"name\":\"c\",\"op\":\"conv2d\",\"input\":[\"e\"],\"weight\":"
+                               "\"v\",\"padding\":[1,1,1,1]}",
+                               Q8_HEAD));
+    MleuModel *model = load_good(file);
+    const MleuNode *nodes = mleu_model_get_graph(model)->nodes;
+    g_assert_null(nodes[2].weight);
+    GThread *threads[4];
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("floats", make_floats, model);
+    for (guint i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_assert_true(g_thread_join(threads[i]) == nodes[2].weight);
+    for (guint i = 0; i < MIDDLE * 9; i++) {
+        g_assert_cmpfloat(nodes[2].weight[i], ==, (float)w[i] * scales[i / 9]);
+        g_assert_cmpfloat(nodes[3].weight[i], ==, (float)d[i] * scales[i / 9]);
+    }
+    for (guint i = 0; i < CLASSES * MIDDLE * 9; i++)
+        g_assert_cmpfloat(nodes[4].weight[i], ==, (float)v[i] * scales[i / (MIDDLE * 9)]);
+    mleu_model_unref(model);
+}
+
 static void test_versions(void)
 {
     TestFile *file = testmodel_small();
@@ -413,6 +471,16 @@ static void test_weights(void)
     testfile_add(file, "w", "I8", "[2,1,1,1]", "\x40\xc0", 2);
     testfile_metadata(file, "mleu.graph", GRAPH(INPUT "," CONV, HEAD));
     expect_file(file, MLEU_ERROR_FORMAT, "w.scale");
+
+    static const float scales[][2] = {{1, INFINITY}, {1, 1e38f}};
+    static const char *const words[] = {"not finite", "too large"};
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        file = testfile_new();
+        testfile_add(file, "w", "I8", "[2,1,1,1]", "\x40\xc0", 2);
+        testfile_add(file, "w.scale", "F32", "[2]", scales[i], sizeof scales[i]);
+        testfile_metadata(file, "mleu.graph", GRAPH(INPUT "," CONV, HEAD));
+        expect_file(file, MLEU_ERROR_FORMAT, words[i]);
+    }
 }
 
 /* A header of the largest size with as many names as fit must be refused, or read, in bounded time.
@@ -514,6 +582,7 @@ int main(int argc, char **argv)
     g_test_add_func("/model/many-tensors", test_many_tensors);
     g_test_add_func("/model/graphs", test_graphs);
     g_test_add_func("/model/quantized", test_quantized);
+    g_test_add_func("/model/floats", test_floats);
     g_test_add_func("/model/versions", test_versions);
     g_test_add_func("/model/weights", test_weights);
     const int result = g_test_run();

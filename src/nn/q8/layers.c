@@ -17,34 +17,52 @@ static guint round_up(guint value, guint multiple)
 }
 
 /* Weights c and c + 1 of one tap, c even, of one sign: at most 128 together, or the first step of
- * q8_conv would need more than 16 bits. */
-static gboolean pair_fits(gint first, gint second)
+ * q8_conv would need more than 16 bits. Of two signs they always are. @row: channels x taps. */
+static gboolean pairs_fit(const gint8 *row, gsize channels, gsize taps)
 {
-    const gint positive = MAX(first, 0) + MAX(second, 0);
-    const gint negative = MIN(first, 0) + MIN(second, 0);
-    return positive <= 128 && negative >= -128;
+    gint most = 0;
+    for (gsize c = 0; c + 1 < channels; c += 2) {
+        for (gsize t = 0; t < taps; t++) {
+            const gint sum = row[c * taps + t] + row[(c + 1) * taps + t];
+            most = MAX(most, ABS(sum));
+        }
+    }
+    return most <= 128;
+}
+
+/* Where the weight of an output, tap and input channel lies in its layer. */
+static gsize packed_at(const MleuQ8Layer *layer, gsize output, gsize tap, gsize channel)
+{
+    if (layer->depthwise)
+        return tap * round_up(layer->channels, MLEU_Q8_CHANNELS) + output;
+    const gsize depth = (layer->channels + 3) / 4;
+    return output / MLEU_Q8_OUTPUTS * layer->block_bytes +
+           ((tap * depth + channel / 4) * MLEU_Q8_OUTPUTS + output % MLEU_Q8_OUTPUTS) * 4 +
+           channel % 4;
 }
 
 /* The file's [out, in, kh, kw] to blocks of 16 outputs of taps x depth x 16 x 4. */
-static gboolean pack_dense(const MleuNode *node, guint in_channels, MleuQ8Layer *layer)
+static gboolean pack_dense(const MleuNode *node, MleuQ8Layer *layer)
 {
-    const gsize taps = layer->taps;
-    const gsize depth = (in_channels + 3) / 4;
+    const gsize taps = layer->taps, channels = layer->channels, whole = channels / 4 * 4;
     layer->blocks = (node->channels + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS;
-    layer->block_bytes = taps * depth * 4 * MLEU_Q8_OUTPUTS;
+    layer->block_bytes = taps * round_up(layer->channels, 4) * MLEU_Q8_OUTPUTS;
     layer->weight = g_malloc0(layer->blocks * layer->block_bytes);
     for (guint o = 0; o < node->channels; o++) {
-        gint8 *packed = layer->weight + o / MLEU_Q8_OUTPUTS * layer->block_bytes;
-        const gint8 *row = node->weight_q8 + o * in_channels * taps;
+        const gint8 *row = node->weight_q8 + o * channels * taps;
+        if (!pairs_fit(row, channels, taps))
+            return FALSE;
         for (gsize t = 0; t < taps; t++) {
-            for (guint c = 0; c < in_channels; c++) {
-                const gint8 weight = row[c * taps + t];
-                packed[((t * depth + c / 4) * MLEU_Q8_OUTPUTS + o % MLEU_Q8_OUTPUTS) * 4 + c % 4] =
-                    weight;
-                if (c % 2 == 0 && c + 1 < in_channels &&
-                    !pair_fits(weight, row[(c + 1) * taps + t]))
-                    return FALSE;
+            gint8 *packed = layer->weight + packed_at(layer, o, t, 0);
+            const gint8 *from = row + t;
+            for (gsize c = 0; c < whole; c += 4, packed += 4 * MLEU_Q8_OUTPUTS, from += 4 * taps) {
+                packed[0] = from[0];
+                packed[1] = from[taps];
+                packed[2] = from[2 * taps];
+                packed[3] = from[3 * taps];
             }
+            for (gsize c = whole; c < channels; c++)
+                packed[c % 4] = row[c * taps + t];
         }
     }
     return TRUE;
@@ -53,12 +71,24 @@ static gboolean pack_dense(const MleuNode *node, guint in_channels, MleuQ8Layer 
 /* [channels, 1, kh, kw] to taps x channels. */
 static void pack_depthwise(const MleuNode *node, MleuQ8Layer *layer)
 {
-    const gsize row = round_up(node->channels, MLEU_Q8_CHANNELS);
-    layer->weight = g_malloc0(layer->taps * row);
+    layer->weight = g_malloc0(layer->taps * round_up(layer->channels, MLEU_Q8_CHANNELS));
     for (guint c = 0; c < node->channels; c++) {
         for (guint t = 0; t < layer->taps; t++)
-            layer->weight[t * row + c] = node->weight_q8[c * layer->taps + t];
+            layer->weight[packed_at(layer, c, t, 0)] = node->weight_q8[c * layer->taps + t];
     }
+}
+
+float *mleu_q8_layer_to_float(const MleuQ8Layer *layer, const MleuNode *node)
+{
+    const gsize channels = layer->depthwise ? 1 : layer->channels;
+    float *values = g_try_new(float, node->channels *channels * layer->taps), *value = values;
+    for (gsize o = 0; o < node->channels && values != NULL; o++) {
+        for (gsize c = 0; c < channels; c++) {
+            for (gsize t = 0; t < layer->taps; t++)
+                *value++ = (float)layer->weight[packed_at(layer, o, t, c)] * node->weight_scale[o];
+        }
+    }
+    return values;
 }
 
 /* The values between which an output is cut off, without its zero. */
@@ -82,9 +112,6 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
     layer->taps = node->kernel_h * node->kernel_w;
     layer->channels = in_channels;
     layer->depthwise = node->groups > 1;
-    if (node->weight_q8 == NULL)
-        return refuse(path, node, MLEU_ERROR_FORMAT, error,
-                      "the graph is quantised, its weight is not I8");
     if (node->groups > 1 && (node->groups != in_channels || node->groups != node->channels))
         return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error,
                       "a quantised convolution has one group, or one for each channel");
@@ -93,7 +120,7 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
                       "in a quantised graph only affine nodes read the input");
     if (layer->depthwise)
         pack_depthwise(node, layer);
-    else if (!pack_dense(node, in_channels, layer))
+    else if (!pack_dense(node, layer))
         return refuse(path, node, MLEU_ERROR_FORMAT, error,
                       "two neighbouring weights of one sign add up to more than 128");
 
@@ -101,18 +128,20 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
     const gsize row = (layer->depthwise ? 1 : in_channels) * layer->taps;
     layer->bias = g_new0(gint32, padded);
     layer->scale = g_new0(float, padded);
+    /* 255 x 127 x 2^14 < 2^29: a sum, the share of the zero and the bias together stay in 32 bits.
+     */
+    if (row > 1 << 14)
+        return refuse(path, node, MLEU_ERROR_FORMAT, error, "its rows are too long");
     for (guint o = 0; o < node->channels; o++) {
         const double unit = (double)in->out_scale * (double)node->weight_scale[o];
         const double bias = unit > 0 ? rint((double)node->bias[o] / unit) : 0;
-        gint64 sum = 0;
+        gint32 sum = 0;
         for (gsize k = 0; k < row; k++)
             sum += node->weight_q8[o * row + k];
-        /* 255 x 127 x 2^14 < 2^29: a sum, the share of the zero and the bias together stay in 32
-         * bits. */
-        if (!(fabs(bias) < 1 << 29) || row > 1 << 14)
+        if (!(fabs(bias) < 1 << 29))
             return refuse(path, node, MLEU_ERROR_FORMAT, error,
-                          "its bias is too large for its scale, or its rows are too long");
-        layer->bias[o] = (gint32)bias - (gint32)(in->out_zero * sum);
+                          "its bias is too large for its scale");
+        layer->bias[o] = (gint32)bias - in->out_zero * sum;
         layer->scale[o] = (float)(last ? unit * MLEU_Q8_LOGIT : unit / (double)node->out_scale);
     }
     layer->padding = g_malloc(in_channels);
@@ -185,7 +214,7 @@ static gboolean prepare(const MleuGraph *graph, guint index, MleuQ8Layer *layer,
                   "a transposed convolution has no quantised form");
 }
 
-MleuQ8Layer *mleu_q8_layers_new(const MleuGraph *graph, const char *path, GError **error)
+MleuQ8Layer *mleu_q8_layers_new(MleuGraph *graph, const char *path, GError **error)
 {
     MleuQ8Layer *layers = g_new0(MleuQ8Layer, graph->n_nodes);
     for (guint i = 0; i < graph->n_nodes; i++) {
@@ -194,6 +223,8 @@ MleuQ8Layer *mleu_q8_layers_new(const MleuGraph *graph, const char *path, GError
             return NULL;
         }
     }
+    for (guint i = 0; i < graph->n_nodes; i++)
+        graph->nodes[i].weight_q8 = NULL;
     return layers;
 }
 

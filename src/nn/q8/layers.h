@@ -31,15 +31,20 @@ typedef struct {
 #define MLEU_Q8_LOGIT 64
 
 /**
- * mleu_q8_layers_new: packs the weights of a quantised graph.
+ * mleu_q8_layers_new: packs the weights of a quantised graph, and takes them from its nodes: their
+ * @weight_q8 is %NULL from then on.
  *
  * Errors: %MLEU_ERROR_FORMAT (a weight or an input that does not fit the rules of
  * models/FORMAT.md), %MLEU_ERROR_UNSUPPORTED (an operator that has no quantised form).
  *
  * Returns: (transfer full): a layer for each node.
  */
-MleuQ8Layer *mleu_q8_layers_new(const MleuGraph *graph, const char *path, GError **error);
+MleuQ8Layer *mleu_q8_layers_new(MleuGraph *graph, const char *path, GError **error);
 void mleu_q8_layers_free(MleuQ8Layer *layers, const MleuGraph *graph);
+
+/** The weights of a convolution in float32, in the file's order. Returns: (transfer full): to be
+ * freed with g_free(); %NULL where there is no memory. */
+float *mleu_q8_layer_to_float(const MleuQ8Layer *layer, const MleuNode *node);
 
 /** The packed layers of a quantised model, by node. */
 const MleuQ8Layer *mleu_model_get_q8_layers(const MleuModel *model);
