@@ -25,6 +25,7 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+import run_model
 from torch import nn
 
 from mleu_training import color, config, data, graph, losses, network, quantized
@@ -39,8 +40,9 @@ def device_and_precision():
     return torch.device("cpu"), torch.bfloat16 if amx else torch.float32
 
 
-# Batches that the ranges of activations are found on.
+# Batches that the ranges and the spreads of activations are found on.
 CALIBRATION = 12
+MODELS = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Schedule:
@@ -85,11 +87,14 @@ class Trainee:
         self.model.load(pretrained)
         if "continues" in configuration:
             self._take_over(arguments.run / configuration["continues"] / "checkpoint.pt")
+        self.objective = losses.Objective(configuration, histogram)
+        if "starts_with" in configuration:
+            self._start_with(configuration["starts_with"], pictures)
         self.quantization = None
         if configuration.get("quantized"):
             self._quantise(pictures)
         self.model = self.model.to(device, memory_format=torch.channels_last).train()
-        self.objective = losses.Objective(configuration, histogram).to(device)
+        self.objective.to(device)
         optimizer = self.training["optimizer"]
         if optimizer["name"] not in OPTIMIZERS:
             raise SystemExit(f'{configuration["name"]}: unknown optimizer "{optimizer["name"]}"')
@@ -105,6 +110,20 @@ class Trainee:
         if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in self.model.trained_state().items()}:
             raise SystemExit(f'{path}: not the same layers as "{self.config["name"]}", which is to continue it')
         self.model.load_state_dict(state, strict=False)
+
+    def _start_with(self, start, pictures):
+        """Begins with the weights of a model file of the same layers in the same order; an output that has more
+        channels than the file's begins with zeros there."""
+        file = run_model.Model(MODELS / start["model"])
+        layers = [[node for node in nodes if node["op"] in graph.CONVOLUTIONS]
+                  for nodes in (self.model.nodes, file.graph["nodes"])]
+        weights = {node["name"]: (file.tensors[its["weight"]], file.tensors[its["bias"]]) for node, its in zip(*layers)}
+        output = self.model.convolutions["output"]
+        more = [0] * 7 + [len(output.bias) - len(weights["output"][1])]
+        weight, bias = (F.pad(value, more[-2 * value.ndim :]) for value in weights["output"])
+        # Training's logits are with the rarity weights.
+        bias[: self.objective.classes] += losses.undone(start, self.objective.weights)
+        self.model.unfold(weights | {"output": (weight, bias)}, pictures)
 
     def _quantise(self, pictures):
         """Goes on in the quantised form of the weights so far."""
@@ -226,9 +245,9 @@ def main():
     print(f"{len(photos)} photos, mean a*, b* {mean_a:.2f}, {mean_b:.2f}; {len(photos.held_out)} held out")
 
     batches = data.Batches(photos, schedule, sampling, seed)
-    quantised = any(c.get("quantized") for c in configurations)
+    calibrated = any(c.get("quantized") or "starts_with" in c for c in configurations)
     pictures = [color.lightness_from_luma(batches[i][1])[:, None]
-                for i in range(min(CALIBRATION, schedule.steps) if quantised else 0)]
+                for i in range(min(CALIBRATION, schedule.steps) if calibrated else 0)]
     trainees = [Trainee(c, arguments, histogram, pictures, device) for c in configurations]
     for trainee in trainees:
         trainee.restore()

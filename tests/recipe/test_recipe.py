@@ -7,6 +7,7 @@
 Speaks TAP. Skipped whole where PyTorch is not installed, and the ONNX check where onnx and onnxruntime are not.
 """
 
+import argparse
 import contextlib
 import io
 import json
@@ -216,6 +217,29 @@ def test_quantized(place):
         expected = model.ab(lightness)[0].numpy()
     assert np.array_equal(actual, expected) and expected.std() > 1e-3
     refused(lambda: place.train("none", path), "mleu-combined")
+
+
+def test_starts_with(place):
+    """A network that begins with a model file says what the file says, with the rarity weights that were undone; an
+    output that the file lacks is 0; storage in 8 bits of both moves it a little."""
+    path = place.config("mleu-combined", name="plain", head="classes", losses={"regression": None, "mean": None})
+    place.export(place.train("plain", path), path, place.folder / "plain.safetensors")
+    file = run_model.Model(place.folder / "plain.safetensors")
+    start = {"model": place.folder / "plain.safetensors", "rarity_undone": 0.5}
+    configuration = config.load(place.config("mleu-combined", name="more", starts_with=None)) | {"starts_with": start}
+    photos = data.Photos(place.folder / "cache", 16)
+    pictures = [100 * torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(i)) for i in range(3)]
+    arguments = argparse.Namespace(run=place.folder / "more", data=place.data, encoders=None)
+    trainee = train.Trainee(configuration, arguments, data.ab_histogram(photos, 20, 1), pictures, "cpu")
+    lightness = 100 * torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(9))
+    with torch.no_grad():
+        actual, expected = trainee.model.eval()(lightness), file.logits(lightness)
+    shift = losses.undone(start, trainee.objective.weights).view(1, -1, 1, 1)
+    assert float(shift.abs().max()) > 0.1
+    assert torch.allclose(actual[:, :313], expected + shift, atol=1e-3)
+    assert actual.shape[1] == 315 and not actual[:, 313:].any()
+    norms = [norm.weight / torch.sqrt(norm.running_var) for norm in trainee.model.norms.values()]
+    assert norms and all(value.isfinite().all() for value in norms)
 
 
 def test_onnx(place):

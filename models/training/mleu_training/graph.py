@@ -186,6 +186,37 @@ class GraphModule(nn.Module):
                 convolution.weight.copy_(weight)
                 convolution.bias.copy_(bias)
 
+    def unfold(self, weights, pictures):
+        """Sets convolutions and batch norms from folded name -> (weight, bias), so that they compute what these do.
+
+        A norm gets the mean and the spread that its convolution has on the pictures, [n, 1, h, w] each, and its weights
+        the size of freshly made ones: training goes on as if it had always been there.
+        """
+        values = {"L": torch.cat(pictures)}
+        with torch.no_grad():
+            for node in self.nodes[1:]:
+                inputs = [values[name] for name in node["input"]]
+                if node["op"] not in CONVOLUTIONS:
+                    values[node["name"]] = run_node(node, inputs)
+                    continue
+                key, (weight, bias) = self.key(node), weights[node["name"]]
+                convolution = self.convolutions[key]
+                plain = run_node({**node, "activation": "none"}, inputs, weight)
+                values[node["name"]] = activate(plain + bias.view(1, -1, 1, 1), field(node, "activation"))
+                if key not in self.norms:
+                    convolution.weight.copy_(weight)
+                    convolution.bias.copy_(bias)
+                    continue
+                channel = (-1, 1, 1, 1) if node["op"] == "conv2d" else (1, -1, 1, 1)
+                size = weight.square().mean([i for i in range(4) if channel[i] == 1]).sqrt().clamp(min=1e-12)
+                factor = convolution.weight.square().mean().sqrt() / size
+                norm = self.norms[key]
+                convolution.weight.copy_(weight * factor.view(channel))
+                norm.running_mean.copy_(plain.mean((0, 2, 3)) * factor)
+                norm.running_var.copy_(plain.var((0, 2, 3)) * factor.square())
+                norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps) / factor)
+                norm.bias.copy_(bias + norm.running_mean / factor)
+
     def folded(self):
         """Name -> (weight, bias) of every convolution, batch norm folded in, float32."""
         result = {}
