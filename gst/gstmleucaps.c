@@ -515,13 +515,15 @@ gst_mleu_caps_same_samples (const GstVideoInfo * in, const GstVideoInfo * out)
       input.siting_x == output.siting_x && input.siting_y == output.siting_y;
 }
 
-/* gst_mleu_frame_view: @frame's components, as the library takes them. */
+/* gst_mleu_frame_view: @frame's components, as the library takes them, and
+ * whether its rows are of two fields: of mixed video, each frame says. */
 void
 gst_mleu_frame_view (const GstVideoFrame * frame, MleuFrame * view)
 {
   guint i;
 
   memset (view, 0, sizeof (*view));
+  view->interlaced = GST_VIDEO_FRAME_IS_INTERLACED (frame);
   for (i = 0; i < GST_VIDEO_FRAME_N_COMPONENTS (frame); i++) {
     view->plane[i].data = GST_VIDEO_FRAME_COMP_DATA (frame, i);
     view->plane[i].stride = GST_VIDEO_FRAME_COMP_STRIDE (frame, i);
