@@ -415,11 +415,14 @@ gst_mleu_colorize_set_info (GstVideoFilter * filter, GstCaps * incaps,
 }
 
 /* The metas of the input describe the coloured picture as well, but for those
- * about its colours. */
+ * about its colours, and a crop that is done. */
 static gboolean
 gst_mleu_colorize_transform_meta (GstBaseTransform * trans, GstBuffer * outbuf,
     GstMeta * meta, GstBuffer * inbuf)
 {
+  if (meta->info->api == GST_VIDEO_CROP_META_API_TYPE &&
+      gst_mleu_frame_is_window (inbuf, &GST_VIDEO_FILTER (trans)->in_info))
+    return FALSE;
   return !gst_meta_api_type_has_tag (meta->info->api,
       g_quark_from_static_string (GST_META_TAG_VIDEO_COLORSPACE_STR));
 }

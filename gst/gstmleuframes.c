@@ -227,6 +227,7 @@ gst_mleu_colorize_transform_frame (GstVideoFilter * filter,
   GstMleuColorize *self = GST_MLEU_COLORIZE (filter);
   MleuFrame in, out;
 
+  gst_mleu_frame_crop (in_frame, &filter->in_info);
   gst_mleu_frame_view (in_frame, &in);
   gst_mleu_frame_view (out_frame, &out);
   if (gst_mleu_colorize_has_own_colors (self, &in)) {
@@ -243,6 +244,7 @@ gst_mleu_colorize_transform_frame_ip (GstVideoFilter * filter,
   GstMleuColorize *self = GST_MLEU_COLORIZE (filter);
   MleuFrame view;
 
+  gst_mleu_frame_crop (frame, &filter->in_info);
   gst_mleu_frame_view (frame, &view);
   if (gst_mleu_colorize_has_own_colors (self, &view))
     return GST_FLOW_OK;

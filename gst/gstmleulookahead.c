@@ -58,6 +58,7 @@ map_output (GstMleuColorize * self, GstBuffer * in, GstVideoFrame * in_frame,
     return ret;
   if (!gst_video_frame_map (in_frame, &filter->in_info, in, GST_MAP_READ))
     goto not_mapped;
+  gst_mleu_frame_crop (in_frame, &filter->in_info);
   if (!gst_video_frame_map (out_frame, &filter->out_info, *out, GST_MAP_WRITE)) {
     gst_video_frame_unmap (in_frame);
     goto not_mapped;
@@ -179,6 +180,7 @@ take_frame (GstMleuColorize * self, GstBuffer * buffer, gboolean * own_colors)
 
   if (!gst_video_frame_map (&frame, &filter->in_info, buffer, GST_MAP_READ))
     goto not_mapped;
+  gst_mleu_frame_crop (&frame, &filter->in_info);
   gst_mleu_frame_view (&frame, &view);
   *own_colors = gst_mleu_colorize_has_own_colors (self, &view);
   if (!*own_colors) {
