@@ -235,8 +235,7 @@ test_is_colored (void)
   gst_buffer_unref (out);
 
   g_object_set (h->element, "strength", 0.0, NULL);
-  out = gst_harness_push_and_pull (h, test_frame (&info, 1,
-          40 * GST_MSECOND));
+  out = gst_harness_push_and_pull (h, test_frame (&info, 1, 40 * GST_MSECOND));
   g_assert_cmpuint (test_chroma (&info, out), ==, 0);
   gst_buffer_unref (out);
   gst_harness_teardown (h);
@@ -254,15 +253,13 @@ assert_same_bytes (GstBuffer * a, GstBuffer * b)
   gst_buffer_unmap (a, &ma);
 }
 
-/* The same samples behind a GstVideoMeta with gaps before, between and in the
- * planes. */
+/* A buffer with gaps before, between and in the planes, behind a GstVideoMeta. */
 static GstBuffer *
-pad_frame (const GstVideoInfo * info, GstBuffer * tight)
+padded_buffer (const GstVideoInfo * info)
 {
   gsize offset[GST_VIDEO_MAX_PLANES] = { 0 }, size = 13;
   gint stride[GST_VIDEO_MAX_PLANES] = { 0 };
   GstBuffer *buffer;
-  GstVideoFrame from, to;
   guint i;
 
   for (i = 0; i < GST_VIDEO_INFO_N_PLANES (info); i++) {
@@ -276,6 +273,16 @@ pad_frame (const GstVideoInfo * info, GstBuffer * tight)
       GST_VIDEO_INFO_FORMAT (info), GST_VIDEO_INFO_WIDTH (info),
       GST_VIDEO_INFO_HEIGHT (info), GST_VIDEO_INFO_N_PLANES (info), offset,
       stride);
+  return buffer;
+}
+
+/* The same samples in such a buffer. */
+static GstBuffer *
+pad_frame (const GstVideoInfo * info, GstBuffer * tight)
+{
+  GstBuffer *buffer = padded_buffer (info);
+  GstVideoFrame from, to;
+
   g_assert_true (gst_video_frame_map (&from, info, tight, GST_MAP_READ));
   g_assert_true (gst_video_frame_map (&to, info, buffer, GST_MAP_WRITE));
   g_assert_true (gst_video_frame_copy (&to, &from));
@@ -283,6 +290,61 @@ pad_frame (const GstVideoInfo * info, GstBuffer * tight)
   gst_video_frame_unmap (&from);
   GST_BUFFER_PTS (buffer) = GST_BUFFER_PTS (tight);
   return buffer;
+}
+
+/* What a sink with a memory layout of its own offers. */
+typedef struct
+{
+  GstBufferPool parent;
+  GstVideoInfo info;
+} PaddedPool;
+
+typedef GstBufferPoolClass PaddedPoolClass;
+
+static GType padded_pool_get_type (void);
+G_DEFINE_TYPE (PaddedPool, padded_pool, GST_TYPE_BUFFER_POOL);
+
+static GstFlowReturn
+padded_pool_alloc_buffer (GstBufferPool * pool, GstBuffer ** buffer,
+    GstBufferPoolAcquireParams * params)
+{
+  (void) params;
+  *buffer = padded_buffer (&((PaddedPool *) pool)->info);
+  return GST_FLOW_OK;
+}
+
+static void
+padded_pool_class_init (PaddedPoolClass * klass)
+{
+  klass->alloc_buffer = padded_pool_alloc_buffer;
+}
+
+static void
+padded_pool_init (PaddedPool * pool)
+{
+  (void) pool;
+}
+
+static GstPadProbeReturn
+offer_pool (GstPad * pad, GstPadProbeInfo * probe, gpointer data)
+{
+  GstQuery *query = GST_PAD_PROBE_INFO_QUERY (probe);
+  PaddedPool *pool;
+  GstCaps *caps;
+
+  (void) pad;
+  (void) data;
+  if (GST_QUERY_TYPE (query) != GST_QUERY_ALLOCATION)
+    return GST_PAD_PROBE_OK;
+  pool = g_object_new (padded_pool_get_type (), NULL);
+  gst_object_ref_sink (pool);
+  gst_query_parse_allocation (query, &caps, NULL);
+  g_assert_true (gst_video_info_from_caps (&pool->info, caps));
+  gst_query_add_allocation_pool (query, GST_BUFFER_POOL (pool),
+      pool->info.size, 0, 0);
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  gst_object_unref (pool);
+  return GST_PAD_PROBE_HANDLED;
 }
 
 static void
@@ -299,9 +361,13 @@ test_strides (void)
     gchar *in_caps = caps_for (pairs[i][0], 45, 31);
     gchar *out_caps = caps_for (pairs[i][1], 45, 31);
     GstHarness *a = test_harness (in_caps, out_caps);
-    GstHarness *b = test_harness (in_caps, out_caps);
+    GstHarness *b = test_harness (NULL, out_caps);
     GstVideoInfo in_info, out_info;
     GstBuffer *tight, *padded;
+
+    gst_pad_add_probe (b->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM,
+        offer_pool, NULL, NULL);
+    gst_harness_set_src_caps_str (b, in_caps);
 
     info_for (&in_info, in_caps);
     info_for (&out_info, out_caps);
@@ -309,6 +375,7 @@ test_strides (void)
     padded = pad_frame (&in_info, tight);
     tight = gst_harness_push_and_pull (a, tight);
     padded = gst_harness_push_and_pull (b, padded);
+    g_assert_cmpint (gst_buffer_get_video_meta (padded)->offset[0], ==, 13);
     test_assert_equal (&out_info, tight, padded);
     gst_buffer_unref (tight);
     gst_buffer_unref (padded);
