@@ -56,6 +56,9 @@
  * `$XDG_DATA_HOME/mleu/models`, and in the installation's `share/mleu/models`.
  * Elements of one process that use the same file share one copy of it.
  *
+ * Presets come with it, for gst_preset_load_preset() and applications that list
+ * them: "Film", "Film, subtle", "Webcam", "Strong colours".
+ *
  * ## Example launch lines
  * |[
  * gst-launch-1.0 filesrc location=film.mp4 ! decodebin ! mleucolorize ! videoconvert ! autovideosink
