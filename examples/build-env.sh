@@ -71,8 +71,9 @@ mleu_build() {
     fi
 }
 
-# mleu_environment BUILD_DIR: GStreamer finds the plugin and the plugin its model in the build and in the sources.
+# mleu_environment BUILD_DIR: GStreamer finds the plugin and its presets, and the plugin its model, in the build and in the sources.
 mleu_environment() {
     export GST_PLUGIN_PATH="$1/gst${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
+    export GST_PRESET_PATH="$root/gst/presets"
     export MLEU_MODEL_PATH="$root/models${MLEU_MODEL_PATH:+:$MLEU_MODEL_PATH}"
 }

@@ -515,16 +515,66 @@ gst_mleu_caps_same_samples (const GstVideoInfo * in, const GstVideoInfo * out)
       input.siting_x == output.siting_x && input.siting_y == output.siting_y;
 }
 
-/* gst_mleu_frame_view: @frame's components, as the library takes them. */
+/* gst_mleu_frame_view: @frame's components, as the library takes them, and
+ * whether its rows are of two fields: of mixed video, each frame says. */
 void
 gst_mleu_frame_view (const GstVideoFrame * frame, MleuFrame * view)
 {
   guint i;
 
   memset (view, 0, sizeof (*view));
+  view->interlaced = GST_VIDEO_FRAME_IS_INTERLACED (frame);
   for (i = 0; i < GST_VIDEO_FRAME_N_COMPONENTS (frame); i++) {
     view->plane[i].data = GST_VIDEO_FRAME_COMP_DATA (frame, i);
     view->plane[i].stride = GST_VIDEO_FRAME_COMP_STRIDE (frame, i);
     view->plane[i].step = GST_VIDEO_FRAME_COMP_PSTRIDE (frame, i);
   }
+}
+
+/* gst_mleu_frame_is_window: whether the caps' frame is a part of @buffer's
+ * picture, where its crop meta says, as decoders of padded pictures have it. A
+ * crop within a frame of the caps' own size is for those downstream to apply. */
+gboolean
+gst_mleu_frame_is_window (GstBuffer * buffer, const GstVideoInfo * info)
+{
+  const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta (buffer);
+  const GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
+
+  return crop && meta && (meta->width > (guint) info->width ||
+      meta->height > (guint) info->height) &&
+      crop->width == (guint) info->width &&
+      crop->height == (guint) info->height &&
+      crop->x <= meta->width - crop->width &&
+      crop->y <= meta->height - crop->height;
+}
+
+/* gst_mleu_frame_crop: where the caps' frame is a window of @frame, leaves that
+ * window, beginning at a whole sample of chroma. */
+void
+gst_mleu_frame_crop (GstVideoFrame * frame, const GstVideoInfo * info)
+{
+  const GstVideoFormatInfo *finfo = info->finfo;
+  const GstVideoCropMeta *crop;
+  guint i;
+
+  if (!gst_mleu_frame_is_window (frame->buffer, info))
+    return;
+  crop = gst_buffer_get_video_crop_meta (frame->buffer);
+  for (i = 0; i < GST_VIDEO_FRAME_N_PLANES (frame); i++) {
+    gint component[GST_VIDEO_MAX_COMPONENTS];
+    guint x = crop->x, y = crop->y;
+
+    gst_video_format_info_component (finfo, i, component);
+    if (IS_YUV (finfo)) {
+      x &= ~((1u << GST_VIDEO_FORMAT_INFO_W_SUB (finfo, 1)) - 1);
+      y &= ~((1u << GST_VIDEO_FORMAT_INFO_H_SUB (finfo, 1)) - 1);
+    }
+    y >>= GST_VIDEO_FORMAT_INFO_H_SUB (finfo, component[0]);
+    frame->data[i] = (guint8 *) frame->data[i] +
+        (gsize) y *GST_VIDEO_FRAME_PLANE_STRIDE (frame, i) +
+        (gsize) (x >> GST_VIDEO_FORMAT_INFO_W_SUB (finfo, component[0])) *
+        GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, component[0]);
+  }
+  frame->info.width = info->width;
+  frame->info.height = info->height;
 }

@@ -46,4 +46,10 @@ gboolean        gst_mleu_caps_same_samples      (const GstVideoInfo * in,
 void            gst_mleu_frame_view             (const GstVideoFrame * frame,
                                                  MleuFrame * view);
 
+gboolean        gst_mleu_frame_is_window        (GstBuffer * buffer,
+                                                 const GstVideoInfo * info);
+
+void            gst_mleu_frame_crop             (GstVideoFrame * frame,
+                                                 const GstVideoInfo * info);
+
 G_END_DECLS

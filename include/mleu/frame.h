@@ -104,9 +104,13 @@ typedef struct {
  * MleuFrame: the samples of one picture. A view: it owns nothing, and is read as its #MleuFormat
  * says.
  * @plane: by component, as #MleuLayout orders them.
+ * @interlaced: its rows belong to two fields in turn, the topmost one to the first: so do the rows
+ * of vertically subsampled chroma, each of which serves rows of its own field. Of the frame to
+ * colour; of an output it is not looked at.
  */
 typedef struct {
     MleuPlane plane[4];
+    gboolean interlaced;
 } MleuFrame;
 
 /**

@@ -271,6 +271,23 @@ static void write_rgb(const MleuRenderer *r, guint row, const float *y, const fl
     r->store(row_of(alpha, row), alpha->step, codes, r->output.width, r->output.shift);
 }
 
+/* The luma rows that chroma row @row serves; @second is @first where it is one. Of a field, its rows
+ * two apart: MPEG-2 sites the field's chroma a quarter of the way from the one to the other in the
+ * upper field, three quarters in the lower one (ISO/IEC 13818-2, figure 6-5), so that in the frame
+ * each row of chroma lies where that of a progressive one does, and only what it serves differs.
+ * Rows at the bottom that do not make two pairs are paired as in a progressive frame. */
+static void served_rows(const MleuRenderer *r, guint row, guint *first, guint *second)
+{
+    const guint shift = r->output.chroma_shift_y;
+    if (shift == 1 && r->in->interlaced && (row | 1) * 2 + 1 < r->input.height) {
+        *first = (row & ~1u) * 2 + (row & 1);
+        *second = *first + 2;
+    } else {
+        *first = row << shift;
+        *second = MIN(*first + shift, r->input.height - 1);
+    }
+}
+
 static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const MleuRenderer *r = data;
@@ -279,10 +296,11 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
           *b = a + r->chroma_width;
     guint16 *upper = r->samples + worker * r->samples_each, *lower = upper + r->input.width;
     guint16 *spare = lower + r->input.width, *codes = spare + r->input.width;
-    const guint end = MIN((index + 1) * ROWS, r->chroma_height), shift = r->output.chroma_shift_y;
+    const guint end = MIN((index + 1) * ROWS, r->chroma_height);
 
     for (guint row = index * ROWS; row < end; row++) {
-        const guint first = row << shift, second = MIN(first + shift, r->input.height - 1);
+        guint first, second;
+        served_rows(r, row, &first, &second);
         mleu_luma_row(&r->luma, r->in, first, upper, spare);
         if (second != first)
             mleu_luma_row(&r->luma, r->in, second, lower, spare);

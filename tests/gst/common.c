@@ -53,6 +53,7 @@ test_begin (int *argc, char ***argv, const gchar * const *plugins)
   /* The scanner's process has no sanitizer runtime to load our plugin with. */
   g_setenv ("GST_REGISTRY_FORK", "no", TRUE);
   g_setenv ("XDG_DATA_HOME", folder, TRUE);
+  g_setenv ("GST_PRESET_PATH", TEST_PRESETS, TRUE);
   g_unsetenv ("MLEU_MODEL_PATH");
 
   g_test_init (argc, argv, NULL);

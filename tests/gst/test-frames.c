@@ -235,22 +235,31 @@ test_is_colored (void)
   gst_buffer_unref (out);
 
   g_object_set (h->element, "strength", 0.0, NULL);
-  out = gst_harness_push_and_pull (h, test_frame (&info, 1,
-          40 * GST_MSECOND));
+  out = gst_harness_push_and_pull (h, test_frame (&info, 1, 40 * GST_MSECOND));
   g_assert_cmpuint (test_chroma (&info, out), ==, 0);
   gst_buffer_unref (out);
   gst_harness_teardown (h);
 }
 
-/* The same samples behind a GstVideoMeta with gaps before, between and in the
- * planes. */
+static void
+assert_same_bytes (GstBuffer * a, GstBuffer * b)
+{
+  GstMapInfo ma, mb;
+
+  g_assert_true (gst_buffer_map (a, &ma, GST_MAP_READ));
+  g_assert_true (gst_buffer_map (b, &mb, GST_MAP_READ));
+  g_assert_cmpmem (ma.data, ma.size, mb.data, mb.size);
+  gst_buffer_unmap (b, &mb);
+  gst_buffer_unmap (a, &ma);
+}
+
+/* A buffer with gaps before, between and in the planes, behind a GstVideoMeta. */
 static GstBuffer *
-pad_frame (const GstVideoInfo * info, GstBuffer * tight)
+padded_buffer (const GstVideoInfo * info)
 {
   gsize offset[GST_VIDEO_MAX_PLANES] = { 0 }, size = 13;
   gint stride[GST_VIDEO_MAX_PLANES] = { 0 };
   GstBuffer *buffer;
-  GstVideoFrame from, to;
   guint i;
 
   for (i = 0; i < GST_VIDEO_INFO_N_PLANES (info); i++) {
@@ -264,6 +273,16 @@ pad_frame (const GstVideoInfo * info, GstBuffer * tight)
       GST_VIDEO_INFO_FORMAT (info), GST_VIDEO_INFO_WIDTH (info),
       GST_VIDEO_INFO_HEIGHT (info), GST_VIDEO_INFO_N_PLANES (info), offset,
       stride);
+  return buffer;
+}
+
+/* The same samples in such a buffer. */
+static GstBuffer *
+pad_frame (const GstVideoInfo * info, GstBuffer * tight)
+{
+  GstBuffer *buffer = padded_buffer (info);
+  GstVideoFrame from, to;
+
   g_assert_true (gst_video_frame_map (&from, info, tight, GST_MAP_READ));
   g_assert_true (gst_video_frame_map (&to, info, buffer, GST_MAP_WRITE));
   g_assert_true (gst_video_frame_copy (&to, &from));
@@ -271,6 +290,61 @@ pad_frame (const GstVideoInfo * info, GstBuffer * tight)
   gst_video_frame_unmap (&from);
   GST_BUFFER_PTS (buffer) = GST_BUFFER_PTS (tight);
   return buffer;
+}
+
+/* What a sink with a memory layout of its own offers. */
+typedef struct
+{
+  GstBufferPool parent;
+  GstVideoInfo info;
+} PaddedPool;
+
+typedef GstBufferPoolClass PaddedPoolClass;
+
+static GType padded_pool_get_type (void);
+G_DEFINE_TYPE (PaddedPool, padded_pool, GST_TYPE_BUFFER_POOL);
+
+static GstFlowReturn
+padded_pool_alloc_buffer (GstBufferPool * pool, GstBuffer ** buffer,
+    GstBufferPoolAcquireParams * params)
+{
+  (void) params;
+  *buffer = padded_buffer (&((PaddedPool *) pool)->info);
+  return GST_FLOW_OK;
+}
+
+static void
+padded_pool_class_init (PaddedPoolClass * klass)
+{
+  klass->alloc_buffer = padded_pool_alloc_buffer;
+}
+
+static void
+padded_pool_init (PaddedPool * pool)
+{
+  (void) pool;
+}
+
+static GstPadProbeReturn
+offer_pool (GstPad * pad, GstPadProbeInfo * probe, gpointer data)
+{
+  GstQuery *query = GST_PAD_PROBE_INFO_QUERY (probe);
+  PaddedPool *pool;
+  GstCaps *caps;
+
+  (void) pad;
+  (void) data;
+  if (GST_QUERY_TYPE (query) != GST_QUERY_ALLOCATION)
+    return GST_PAD_PROBE_OK;
+  pool = g_object_new (padded_pool_get_type (), NULL);
+  gst_object_ref_sink (pool);
+  gst_query_parse_allocation (query, &caps, NULL);
+  g_assert_true (gst_video_info_from_caps (&pool->info, caps));
+  gst_query_add_allocation_pool (query, GST_BUFFER_POOL (pool),
+      pool->info.size, 0, 0);
+  gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
+  gst_object_unref (pool);
+  return GST_PAD_PROBE_HANDLED;
 }
 
 static void
@@ -287,9 +361,13 @@ test_strides (void)
     gchar *in_caps = caps_for (pairs[i][0], 45, 31);
     gchar *out_caps = caps_for (pairs[i][1], 45, 31);
     GstHarness *a = test_harness (in_caps, out_caps);
-    GstHarness *b = test_harness (in_caps, out_caps);
+    GstHarness *b = test_harness (NULL, out_caps);
     GstVideoInfo in_info, out_info;
     GstBuffer *tight, *padded;
+
+    gst_pad_add_probe (b->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM,
+        offer_pool, NULL, NULL);
+    gst_harness_set_src_caps_str (b, in_caps);
 
     info_for (&in_info, in_caps);
     info_for (&out_info, out_caps);
@@ -297,6 +375,7 @@ test_strides (void)
     padded = pad_frame (&in_info, tight);
     tight = gst_harness_push_and_pull (a, tight);
     padded = gst_harness_push_and_pull (b, padded);
+    g_assert_cmpint (gst_buffer_get_video_meta (padded)->offset[0], ==, 13);
     test_assert_equal (&out_info, tight, padded);
     gst_buffer_unref (tight);
     gst_buffer_unref (padded);
@@ -304,6 +383,162 @@ test_strides (void)
     gst_harness_teardown (b);
     g_free (in_caps);
     g_free (out_caps);
+  }
+}
+
+/* A buffer whose picture of 60x42 has @tight as a window at 7, 5, as decoders
+ * give them; what is around the window is 0xa5. */
+static GstBuffer *
+window_frame (const GstVideoInfo * info, GstBuffer * tight, guint x0, guint y0)
+{
+  GstVideoInfo whole;
+  GstVideoCropMeta *crop;
+  GstVideoFrame from, to;
+  GstBuffer *buffer;
+  guint c;
+  gint x, y;
+
+  gst_video_info_set_format (&whole, GST_VIDEO_INFO_FORMAT (info), 60, 42);
+  buffer = gst_buffer_new_allocate (NULL, whole.size, NULL);
+  gst_buffer_memset (buffer, 0, 0xa5, whole.size);
+  gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE,
+      GST_VIDEO_INFO_FORMAT (info), 60, 42, GST_VIDEO_INFO_N_PLANES (info),
+      whole.offset, whole.stride);
+  g_assert_true (gst_video_frame_map (&from, info, tight, GST_MAP_READ));
+  g_assert_true (gst_video_frame_map (&to, &whole, buffer, GST_MAP_WRITE));
+  for (c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS (&from); c++)
+    for (y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT (&from, c); y++)
+      for (x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH (&from, c); x++) {
+        gint across = x + (x0 >> GST_VIDEO_FORMAT_INFO_W_SUB (info->finfo, c));
+        gint down = y + (y0 >> GST_VIDEO_FORMAT_INFO_H_SUB (info->finfo, c));
+
+        memcpy ((guint8 *) GST_VIDEO_FRAME_COMP_DATA (&to, c) +
+            down * GST_VIDEO_FRAME_COMP_STRIDE (&to, c) +
+            across * GST_VIDEO_FRAME_COMP_PSTRIDE (&to, c),
+            (guint8 *) GST_VIDEO_FRAME_COMP_DATA (&from, c) +
+            y * GST_VIDEO_FRAME_COMP_STRIDE (&from, c) +
+            x * GST_VIDEO_FRAME_COMP_PSTRIDE (&from, c),
+            GST_VIDEO_INFO_COMP_DEPTH (info, c) > 8 ? 2 : 1);
+      }
+  gst_video_frame_unmap (&to);
+  gst_video_frame_unmap (&from);
+  crop = gst_buffer_add_video_crop_meta (buffer);
+  crop->x = x0;
+  crop->y = y0;
+  crop->width = GST_VIDEO_INFO_WIDTH (info);
+  crop->height = GST_VIDEO_INFO_HEIGHT (info);
+  return buffer;
+}
+
+/* The frame that the caps speak of is the part of the buffer's picture that its
+ * crop meta names: coloured like that part alone, and where it is. */
+static void
+test_window (void)
+{
+  static const struct
+  {
+    const gchar *in, *out;
+    guint x, y, lookahead;
+  } cases[] = {
+    {"I420", "I420", 8, 6, 0}, {"I420", "NV12", 8, 6, 0},
+    {"GRAY8", "I420", 7, 5, 0}, {"RGB", "BGRA", 7, 5, 0},
+    {"YUY2", "Y42B", 4, 3, 0}, {"GRAY16_LE", "Y444_16LE", 7, 5, 0},
+    {"NV12", "NV12", 8, 6, 2},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    gchar *in_caps = caps_for (cases[i].in, 40, 31);
+    gchar *out_caps = caps_for (cases[i].out, 40, 31);
+    GstVideoInfo in_info, out_info;
+    GstBuffer *out[2];
+    guint k;
+
+    info_for (&in_info, in_caps);
+    info_for (&out_info, out_caps);
+    for (k = 0; k < 2; k++) {
+      GstHarness *h = test_harness (NULL, out_caps);
+      GstBuffer *in = test_frame (&in_info, i, 0);
+
+      gst_element_set_state (h->element, GST_STATE_READY);
+      g_object_set (h->element, "lookahead", cases[i].lookahead, NULL);
+      gst_element_set_state (h->element, GST_STATE_PLAYING);
+      gst_harness_set_src_caps_str (h, in_caps);
+      if (k == 1) {
+        GstBuffer *window = window_frame (&in_info, in, cases[i].x,
+            cases[i].y);
+
+        gst_buffer_unref (in);
+        in = window;
+      }
+      g_assert_cmpint (gst_harness_push (h, in), ==, GST_FLOW_OK);
+      gst_harness_push_event (h, gst_event_new_eos ());
+      out[k] = gst_harness_pull (h);
+      gst_harness_teardown (h);
+    }
+    if (gst_buffer_get_video_crop_meta (out[1])) {
+      GstBuffer *whole = window_frame (&out_info, out[0], cases[i].x,
+          cases[i].y);
+
+      /* In place, with what is around it. */
+      g_assert_cmpstr (cases[i].in, ==, cases[i].out);
+      assert_same_bytes (whole, out[1]);
+      gst_buffer_unref (whole);
+    } else {
+      g_assert_true (strcmp (cases[i].in, cases[i].out) != 0 ||
+          cases[i].lookahead > 0);
+      test_assert_equal (&out_info, out[0], out[1]);
+    }
+    gst_buffer_unref (out[0]);
+    gst_buffer_unref (out[1]);
+    g_free (in_caps);
+    g_free (out_caps);
+  }
+}
+
+/* Each row of chroma is of the luma of its own field: one field is bright, the
+ * other one dark, so that a colour has less room in one of them. */
+static void
+test_interlaced (void)
+{
+  static const struct
+  {
+    const gchar *mode;
+    gboolean is_flagged, by_field;
+  } cases[] = {
+    {"progressive", FALSE, FALSE}, {"interleaved", FALSE, TRUE},
+    {"mixed", FALSE, FALSE}, {"mixed", TRUE, TRUE},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    gchar *caps = g_strdup_printf ("video/x-raw,format=I420,width=32,height=64,"
+        "framerate=25/1,interlace-mode=%s", cases[i].mode);
+    GstHarness *h = test_harness (caps, NULL);
+    GstVideoFrame frame;
+    GstVideoInfo info;
+    GstBuffer *buffer;
+    gint y, same = 0;
+
+    info_for (&info, caps);
+    buffer = test_frame (&info, 1, 0);
+    if (cases[i].is_flagged)
+      GST_BUFFER_FLAG_SET (buffer, GST_VIDEO_BUFFER_FLAG_INTERLACED);
+    for (y = 0; y < 64; y++)
+      gst_buffer_memset (buffer, y * GST_VIDEO_INFO_PLANE_STRIDE (&info, 0),
+          y % 2 ? 110 : 234, 32);
+    buffer = gst_harness_push_and_pull (h, buffer);
+    g_assert_true (gst_video_frame_map (&frame, &info, buffer, GST_MAP_READ));
+    for (y = 0; y < 32; y += 2)
+      same += test_sample (&frame, 1, 16, y) == test_sample (&frame, 1, 16,
+          y + 1) && test_sample (&frame, 2, 16, y) == test_sample (&frame, 2,
+          16, y + 1);
+    g_test_message ("%s: %d of 16", cases[i].mode, same);
+    g_assert_true (cases[i].by_field ? same < 4 : same > 12);
+    gst_video_frame_unmap (&frame);
+    gst_buffer_unref (buffer);
+    gst_harness_teardown (h);
+    g_free (caps);
   }
 }
 
@@ -403,6 +638,8 @@ main (int argc, char **argv)
   g_test_add_func ("/frames/gray-range", test_gray_range);
   g_test_add_func ("/frames/is-colored", test_is_colored);
   g_test_add_func ("/frames/strides", test_strides);
+  g_test_add_func ("/frames/window", test_window);
+  g_test_add_func ("/frames/interlaced", test_interlaced);
   g_test_add_func ("/frames/in-place", test_in_place);
   g_test_add_data_func ("/frames/metas-in-place", "I420", test_metas);
   g_test_add_data_func ("/frames/metas-copied", "RGBA", test_metas);

@@ -84,13 +84,23 @@ static void check_luma(const TestFrame *in, const TestFrame *out)
     }
 }
 
+/* Which row of chroma serves row @y of luma: of an interlaced frame every four rows are two of each
+ * field. */
+static guint serving_row(const TestFrame *in, const MleuFormat *to, guint y)
+{
+    if (to->chroma_shift_y == 1 && in->frame.interlaced && y / 4 * 4 + 3 < to->height)
+        return y / 4 * 2 + y % 2;
+    return y >> to->chroma_shift_y;
+}
+
 /* Mean luma of the pixels that a chroma sample serves, 0..1. */
 static double served_luma(const TestFrame *in, const MleuFormat *to, guint cx, guint cy)
 {
     double sum = 0;
     guint n = 0;
-    for (guint y = cy << to->chroma_shift_y; y < MIN((cy + 1) << to->chroma_shift_y, to->height);
-         y++) {
+    for (guint y = 0; y < to->height; y++) {
+        if (serving_row(in, to, y) != cy)
+            continue;
         for (guint x = cx << to->chroma_shift_x; x < MIN((cx + 1) << to->chroma_shift_x, to->width);
              x++) {
             sum += luma_at(in, x, y);
@@ -166,6 +176,7 @@ static void check_one(GRand *random)
     testframe_init(&again, &to, packing, alpha);
     testframe_randomize(&in, random);
     testframe_randomize(&out, random);
+    in.frame.interlaced = g_rand_boolean(random);
 
     guint8 *before = g_memdup2(in.memory, in.size);
     render(&in, &out, 1);
@@ -206,6 +217,7 @@ static void test_in_place(void)
         testframe_init(&frame, &format, packing, FALSE);
         testframe_init(&out, &format, packing, FALSE);
         testframe_randomize(&frame, random);
+        frame.frame.interlaced = g_rand_boolean(random);
         render(&frame, &out, 2);
         render(&frame, &frame, 2);
         g_assert_cmpmem(frame.memory, frame.size, out.memory, out.size);
