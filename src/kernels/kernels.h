@@ -36,10 +36,14 @@ typedef struct {
  * MleuChromaMatrix: what f32_chroma needs to know of the output's colour space.
  * @rgb: linear R, G, B (rows) from X, Y, Z relative to D65.
  * @kr: luma coefficient of R', and so on; they sum to 1.
+ * @start: about by how much f(L*) of a colour differs from that of the grey of its luma, as
+ * multiples of x = a* / 500, z = b* / 200, and of x^2 / f, x z / f, z^2 / f, f being the grey's. A
+ * search for f starts there; 0 will do.
  */
 typedef struct {
     float rgb[3][3];
     float kr, kg, kb;
+    float start[5];
 } MleuChromaMatrix;
 
 /** Output channels of one tile of q8_conv, and a tile's most pixels. */
