@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "color/format.h"
 
+#include <string.h>
+
 gboolean mleu_format_check(const MleuFormat *format, const char *what, GError **error)
 {
     const guint most = format->layout == MLEU_LAYOUT_YUV ? 1 : 0;
@@ -141,6 +143,12 @@ void mleu_matrix_coefficients(MleuMatrix matrix, MleuChromaMatrix *out)
         [MLEU_MATRIX_BT601] = 0.299, [MLEU_MATRIX_BT709] = 0.2126, [MLEU_MATRIX_BT2020] = 0.2627};
     static const double blue[] = {
         [MLEU_MATRIX_BT601] = 0.114, [MLEU_MATRIX_BT709] = 0.0722, [MLEU_MATRIX_BT2020] = 0.0593};
+    /* Fitted to colours of photographs, with those around them and paler ones, by least squares
+     * that trust what fits. */
+    static const float start[][5] = {
+        [MLEU_MATRIX_BT601] = {-0.3694f, -0.0065f, 2.1320f, 0.2547f, 0.1883f},
+        [MLEU_MATRIX_BT709] = {0.0140f, -0.0020f, 2.0610f, 0.2221f, 0.1175f},
+        [MLEU_MATRIX_BT2020] = {0.0037f, -0.0036f, 0.8708f, 0.1294f, 0.0616f}};
     const double(*primaries)[3] = matrix == MLEU_MATRIX_BT2020 ? bt2020 : bt709;
 
     for (guint i = 0; i < 3; i++) {
@@ -154,4 +162,5 @@ void mleu_matrix_coefficients(MleuMatrix matrix, MleuChromaMatrix *out)
     out->kr = (float)red[matrix];
     out->kb = (float)blue[matrix];
     out->kg = 1.0f - out->kr - out->kb;
+    memcpy(out->start, start[matrix], sizeof out->start);
 }

@@ -7,6 +7,7 @@ void mleu_luma_init(MleuLuma *luma, const MleuFormat *format)
     luma->format = *format;
     luma->load = mleu_format_loader(format);
     luma->depth = format->depth;
+    luma->is_bytes = format->layout != MLEU_LAYOUT_RGB && format->depth == 8;
     mleu_format_luma_range(format, &black, &white);
     if (format->layout == MLEU_LAYOUT_RGB) {
         MleuChromaMatrix matrix;

@@ -8,11 +8,13 @@ G_BEGIN_DECLS
 /**
  * MleuLuma: reads rows of Y' of one format.
  * @depth: bits of what is read: the format's, or 16 (full range) for RGB, whose luma has fractions.
+ * @is_bytes: Y' is in bytes: rows can be read from the frame itself where the step is 1.
  */
 typedef struct {
     MleuFormat format;
     MleuLoadRow load;
     guint depth;
+    gboolean is_bytes;
     float black, scale; /* y = (code - black) * scale */
     double weights[3];  /* RGB: of each component, to 16 bits */
 } MleuLuma;

@@ -15,11 +15,11 @@
 /* What is enlarged: a*, b*, and of the guide its luma, then slope, low and high of each. */
 enum { VALUE, LUMA = 2, SLOPE, LOW = 5, HIGH = 7, N_PLANES = 9 };
 
-/* For each column: the grid cell at its left and the share of the next one. */
+/* Where samples lie among the cells along one direction: see MleuWiden. */
 typedef struct {
-    guint cell, next;
-    float share;
-} Tap;
+    guint *cell, *next;
+    float *share;
+} Taps;
 
 struct _MleuRenderer {
     MleuFormat input, output;
@@ -35,7 +35,8 @@ struct _MleuRenderer {
     guint16 *luma_table; /* otherwise: code value in -> out */
     float centre, span;  /* of chroma code values */
     guint maximum;       /* largest code value */
-    Tap *columns, *rows;
+    gboolean is_bytes;   /* luma of the input, luma and chroma of the output, 2 x 2 to a sample */
+    Taps columns, rows;
 
     gsize floats_each, samples_each; /* scratch for each worker */
     float *floats;
@@ -48,11 +49,13 @@ struct _MleuRenderer {
     const MleuFrame *in, *out;
 };
 
-/* The taps of the chroma samples along one direction. */
-static Tap *make_taps(guint count, guint shift, MleuSiting siting, guint luma_size, double scale,
-                      double offset, guint cells)
+/* The places of the chroma samples along one direction. */
+static void taps_init(Taps *taps, guint count, guint shift, MleuSiting siting, guint luma_size,
+                      double scale, double offset, guint cells)
 {
-    Tap *taps = g_new(Tap, count);
+    taps->cell = g_new(guint, count);
+    taps->next = g_new(guint, count);
+    taps->share = g_new(float, count);
     for (guint i = 0; i < count; i++) {
         /* Centre of the sample in luma pixels, pixel k covering k .. k + 1. At an odd border the
          * last sample has only one luma pixel to serve. */
@@ -61,11 +64,17 @@ static Tap *make_taps(guint count, guint shift, MleuSiting siting, guint luma_si
             centre =
                 siting == MLEU_SITING_COSITED ? 2.0 * i + 0.5 : MIN(2.0 * i + 1, luma_size - 0.5);
         const double position = CLAMP(centre * scale + offset - 0.5, 0, cells - 1.0);
-        taps[i].cell = (guint)position;
-        taps[i].next = MIN(taps[i].cell + 1, cells - 1);
-        taps[i].share = (float)(position - taps[i].cell);
+        taps->cell[i] = (guint)position;
+        taps->next[i] = MIN(taps->cell[i] + 1, cells - 1);
+        taps->share[i] = (float)(position - taps->cell[i]);
     }
-    return taps;
+}
+
+static void taps_clear(Taps *taps)
+{
+    g_free(taps->cell);
+    g_free(taps->next);
+    g_free(taps->share);
 }
 
 /* Y' of one format -> Y' of another, rounded to the nearest code value. Two-byte samples may hold
@@ -114,10 +123,12 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
     r->centre = (float)centre;
     r->span = (float)span;
     r->maximum = (1u << output->depth) - 1;
-    r->columns = make_taps(r->chroma_width, output->chroma_shift_x, output->siting_x, output->width,
-                           grid->scale_x, grid->offset_x, grid->width);
-    r->rows = make_taps(r->chroma_height, output->chroma_shift_y, output->siting_y, output->height,
-                        grid->scale_y, grid->offset_y, grid->height);
+    r->is_bytes = r->luma.is_bytes && r->same_luma && output->chroma_shift_x == 1 &&
+                  output->chroma_shift_y == 1;
+    taps_init(&r->columns, r->chroma_width, output->chroma_shift_x, output->siting_x, output->width,
+              grid->scale_x, grid->offset_x, grid->width);
+    taps_init(&r->rows, r->chroma_height, output->chroma_shift_y, output->siting_y, output->height,
+              grid->scale_y, grid->offset_y, grid->height);
 
     const guint threads = mleu_pool_get_threads(pool);
     /* y, a, b of a row of chroma samples (R'G'B' take their place). */
@@ -135,8 +146,8 @@ void mleu_renderer_free(MleuRenderer *r)
     if (r == NULL)
         return;
     g_free(r->luma_table);
-    g_free(r->columns);
-    g_free(r->rows);
+    taps_clear(&r->columns);
+    taps_clear(&r->rows);
     g_free(r->wide);
     g_free(r->floats);
     g_free(r->samples);
@@ -196,23 +207,18 @@ static float *wide_row(const MleuRenderer *r, guint index, guint y)
 static void widen(gpointer data, guint y, guint count G_GNUC_UNUSED)
 {
     const MleuRenderer *r = data;
-    for (guint index = 0; index < N_PLANES && r->planes[index] != NULL; index++) {
-        const float *row = r->planes[index] + (gsize)y * r->grid.width;
-        float *out = wide_row(r, index, y);
-        for (guint x = 0; x < r->chroma_width; x++) {
-            const Tap *tap = &r->columns[x];
-            out[x] = row[tap->cell] + tap->share * (row[tap->next] - row[tap->cell]);
-        }
-    }
+    const MleuWiden job = {r->columns.cell, r->columns.next, r->columns.share, r->grid.width};
+    for (guint index = 0; index < N_PLANES && r->planes[index] != NULL; index++)
+        r->kernels->f32_widen(wide_row(r, index, y), r->chroma_width,
+                              r->planes[index] + (gsize)y * r->grid.width, &job);
 }
 
 /* a* (@channel 0) or b* (1) of one row of chroma samples of luma @luma. */
 static void enlarge(const MleuRenderer *r, guint y, guint channel, const float *luma, float *out)
 {
-    const Tap *row = &r->rows[y];
-    MleuEnlarge job = {.share = row->share, .factor = r->factor};
+    MleuEnlarge job = {.share = r->rows.share[y], .factor = r->factor};
     for (guint k = 0; k < 2; k++) {
-        const guint at = k == 0 ? row->cell : row->next;
+        const guint at = k == 0 ? r->rows.cell[y] : r->rows.next[y];
         job.value[k] = wide_row(r, VALUE + channel, at);
         if (r->planes[LUMA] == NULL)
             continue;
@@ -228,6 +234,10 @@ static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y,
                          const float *values, guint16 *codes)
 {
     const float most = (float)r->maximum;
+    if (r->output.depth == 8 && plane->step == 1) {
+        r->kernels->u8_chroma(row_of(plane, y), r->chroma_width, values, r->centre + 0.5f, r->span);
+        return;
+    }
     for (guint x = 0; x < r->chroma_width; x++) {
         const float value = r->centre + 0.5f + r->span * values[x];
         codes[x] = (guint16)(value < most ? value : most);
@@ -288,29 +298,48 @@ static void served_rows(const MleuRenderer *r, guint row, guint *first, guint *s
     }
 }
 
+/* Reads the luma of one row of chroma samples, writes it to a YUV output, and gives its mean by
+ * sample. */
+static void pass_luma(const MleuRenderer *r, guint row, float *y)
+{
+    guint first, second;
+    served_rows(r, row, &first, &second);
+    const MleuPlane *in = &r->in->plane[0], *out = &r->out->plane[0];
+    if (r->is_bytes && in->step == 1 && out->step == 1 && second != first &&
+        r->input.width % 2 == 0) {
+        const guint8 *upper = row_of(in, first), *lower = row_of(in, second);
+        r->kernels->u8_luma(y, r->chroma_width, upper, lower, r->luma.black, r->luma.scale);
+        if (in->data != out->data) {
+            memcpy(row_of(out, first), upper, r->input.width);
+            memcpy(row_of(out, second), lower, r->input.width);
+        }
+        return;
+    }
+    guint16 *upper = r->samples + mleu_pool_current_worker() * r->samples_each;
+    guint16 *lower = upper + r->input.width, *spare = lower + r->input.width;
+    guint16 *codes = spare + r->input.width;
+    mleu_luma_row(&r->luma, r->in, first, upper, spare);
+    if (second != first)
+        mleu_luma_row(&r->luma, r->in, second, lower, spare);
+    if (r->output.layout == MLEU_LAYOUT_YUV) {
+        write_luma(r, first, upper, codes);
+        if (second != first)
+            write_luma(r, second, lower, codes);
+    }
+    mean_luma(r, upper, second != first ? lower : upper, y);
+}
+
 static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const MleuRenderer *r = data;
     const guint worker = mleu_pool_current_worker();
     float *y = r->floats + worker * r->floats_each, *a = y + r->chroma_width,
           *b = a + r->chroma_width;
-    guint16 *upper = r->samples + worker * r->samples_each, *lower = upper + r->input.width;
-    guint16 *spare = lower + r->input.width, *codes = spare + r->input.width;
+    guint16 *codes = r->samples + worker * r->samples_each;
     const guint end = MIN((index + 1) * ROWS, r->chroma_height);
 
     for (guint row = index * ROWS; row < end; row++) {
-        guint first, second;
-        served_rows(r, row, &first, &second);
-        mleu_luma_row(&r->luma, r->in, first, upper, spare);
-        if (second != first)
-            mleu_luma_row(&r->luma, r->in, second, lower, spare);
-        const guint16 *other = second != first ? lower : upper;
-        if (r->output.layout == MLEU_LAYOUT_YUV) {
-            write_luma(r, first, upper, codes);
-            if (second != first)
-                write_luma(r, second, lower, codes);
-        }
-        mean_luma(r, upper, other, y);
+        pass_luma(r, row, y);
         if (row >= r->grey_rows && r->grey_columns < r->chroma_width && r->factor > 0) {
             enlarge(r, row, 0, y, a);
             enlarge(r, row, 1, y, b);

@@ -11,10 +11,11 @@
 #define TABLE 4096
 
 /* One direction of the resize: small sample i is the sum of count[i] samples from first[i] on, by
- * weight. */
+ * weight, of which each has @taps, the last ones 0. */
 typedef struct {
-    guint *first, *count, *offset;
+    guint *first, *count;
     float *weight;
+    guint taps;
 } Filter;
 
 struct _MleuScaler {
@@ -23,8 +24,11 @@ struct _MleuScaler {
     guint width, height, content_width, content_height, left, top;
     Filter horizontal, vertical;
     float table[TABLE + 2];
-    guint16 *rows; /* for each worker: two rows of samples */
-    float *sums;   /* for each worker: one row of sums */
+    const MleuKernels *kernels;
+    const guint8 **rows; /* for each worker: those of one small row */
+    guint16 *samples;    /* for each worker: two rows */
+    float *sums;         /* for each worker: one row, with what its last taps reach */
+    gsize sums_each;
     const MleuFrame *frame;
     float *lightness;
 };
@@ -34,15 +38,14 @@ struct _MleuScaler {
 static void filter_init(Filter *filter, guint in, guint out)
 {
     const double scale = (double)in / out;
-    const gsize taps = scale > 1 ? (gsize)ceil(scale) + 1 : 2;
+    const guint taps = scale > 1 ? (guint)ceil(scale) + 1 : 2;
+    filter->taps = (taps + MLEU_FILTER_LANES - 1) / MLEU_FILTER_LANES * MLEU_FILTER_LANES;
     filter->first = g_new(guint, out);
     filter->count = g_new(guint, out);
-    filter->offset = g_new(guint, out);
-    filter->weight = g_new0(float, taps *out);
+    filter->weight = g_new0(float, (gsize)filter->taps *out);
     for (guint i = 0; i < out; i++) {
         const double begin = i * scale, end = (i + 1) * scale;
-        filter->offset[i] = (guint)(i * taps);
-        float *weight = filter->weight + filter->offset[i];
+        float *weight = filter->weight + (gsize)i * filter->taps;
         if (scale > 1) {
             const guint first = (guint)begin, last = MIN((guint)ceil(end - 1e-9), in);
             filter->first[i] = first;
@@ -64,7 +67,6 @@ static void filter_clear(Filter *filter)
 {
     g_free(filter->first);
     g_free(filter->count);
-    g_free(filter->offset);
     g_free(filter->weight);
 }
 
@@ -94,8 +96,11 @@ MleuScaler *mleu_scaler_new(const MleuFormat *format, guint width, guint height,
     for (guint i = 0; i < G_N_ELEMENTS(scaler->table); i++)
         scaler->table[i] = (float)lightness_of(MIN(i, TABLE) / (double)TABLE);
     const guint threads = mleu_pool_get_threads(pool);
-    scaler->rows = g_new(guint16, (gsize)2 * threads * format->width);
-    scaler->sums = g_new(float, (gsize)threads * format->width);
+    scaler->kernels = mleu_kernels_get(mleu_cpu_tier());
+    scaler->rows = g_new0(const guint8 *, (gsize)threads * scaler->vertical.taps);
+    scaler->samples = g_new(guint16, (gsize)2 * threads * format->width);
+    scaler->sums_each = (gsize)format->width + scaler->horizontal.taps;
+    scaler->sums = g_new0(float, (gsize)threads * scaler->sums_each);
     return scaler;
 }
 
@@ -106,33 +111,47 @@ void mleu_scaler_free(MleuScaler *scaler)
     filter_clear(&scaler->horizontal);
     filter_clear(&scaler->vertical);
     g_free(scaler->rows);
+    g_free(scaler->samples);
     g_free(scaler->sums);
     g_free(scaler);
 }
 
+/* The weighted sum of the rows that small row @y covers. */
+static void sum_rows(const MleuScaler *scaler, guint y, float *sums)
+{
+    const guint width = scaler->luma.format.width, worker = mleu_pool_current_worker();
+    const Filter *vertical = &scaler->vertical;
+    const guint first = vertical->first[y], count = vertical->count[y];
+    const float *weight = vertical->weight + (gsize)y * vertical->taps;
+    const MleuPlane *plane = &scaler->frame->plane[0];
+    if (scaler->luma.is_bytes && plane->step == 1) {
+        const guint8 **rows = scaler->rows + (gsize)worker * vertical->taps;
+        for (guint k = 0; k < count; k++)
+            rows[k] = plane->data + (gssize)(first + k) * plane->stride;
+        scaler->kernels->u8_blend(sums, width, rows, weight, count);
+        return;
+    }
+    guint16 *row = scaler->samples + (gsize)2 * worker * width, *spare = row + width;
+    memset(sums, 0, width * sizeof(float));
+    for (guint k = 0; k < count; k++) {
+        mleu_luma_row(&scaler->luma, scaler->frame, first + k, row, spare);
+        for (guint x = 0; x < width; x++)
+            sums[x] += weight[k] * row[x];
+    }
+}
+
 static void scale_row(const MleuScaler *scaler, guint y, float *out)
 {
-    const guint in_width = scaler->luma.format.width, worker = mleu_pool_current_worker();
-    guint16 *row = scaler->rows + (gsize)2 * worker * in_width, *spare = row + in_width;
-    float *sums = scaler->sums + (gsize)worker * in_width;
-    const Filter *vertical = &scaler->vertical, *horizontal = &scaler->horizontal;
-
-    memset(sums, 0, in_width * sizeof(float));
-    for (guint k = 0; k < vertical->count[y]; k++) {
-        const float weight = vertical->weight[vertical->offset[y] + k];
-        mleu_luma_row(&scaler->luma, scaler->frame, vertical->first[y] + k, row, spare);
-        for (guint x = 0; x < in_width; x++)
-            sums[x] += weight * row[x];
-    }
+    float *sums = scaler->sums + mleu_pool_current_worker() * scaler->sums_each;
+    const MleuFilter filter = {scaler->horizontal.first, scaler->horizontal.weight,
+                               scaler->horizontal.taps};
+    const float black = scaler->luma.black, scale = scaler->luma.scale;
+    sum_rows(scaler, y, sums);
+    scaler->kernels->f32_filter(out, scaler->content_width, sums, &filter);
     for (guint x = 0; x < scaler->content_width; x++) {
-        const float *source = sums + horizontal->first[x],
-                    *weight = horizontal->weight + horizontal->offset[x];
-        float sum = 0;
-        for (guint k = 0; k < horizontal->count[x]; k++)
-            sum += weight[k] * source[k];
-        const float value =
-            CLAMP((sum - scaler->luma.black) * scaler->luma.scale, 0.0f, 1.0f) * TABLE;
-        const guint index = (guint)value;
+        const float part = (out[x] - black) * scale;
+        const float value = (part < 0 ? 0 : part > 1 ? 1 : part) * TABLE;
+        const guint index = (guint)(gint)value;
         const float low = scaler->table[index], high = scaler->table[index + 1];
         out[x] = low + (high - low) * (value - (float)index);
     }

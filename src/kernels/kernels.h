@@ -10,9 +10,9 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier, and so do those of integers (u8, s16). Float pictures are planar, rows
- * without gaps; quantised ones have a pixel's channels side by side. No kernel allocates, locks or
- * keeps state: all are thread-safe on disjoint outputs.
+ * same bytes on every tier, and so do those of integers (u8, s16), f32_filter and f32_widen. Float
+ * pictures are planar, rows without gaps; quantised ones have a pixel's channels side by side. No
+ * kernel allocates, locks or keeps state: all are thread-safe on disjoint outputs.
  */
 
 /**
@@ -36,10 +36,14 @@ typedef struct {
  * MleuChromaMatrix: what f32_chroma needs to know of the output's colour space.
  * @rgb: linear R, G, B (rows) from X, Y, Z relative to D65.
  * @kr: luma coefficient of R', and so on; they sum to 1.
+ * @start: about by how much f(L*) of a colour differs from that of the grey of its luma, as
+ * multiples of x = a* / 500, z = b* / 200, and of x^2 / f, x z / f, z^2 / f, f being the grey's. A
+ * search for f starts there; 0 will do.
  */
 typedef struct {
     float rgb[3][3];
     float kr, kg, kb;
+    float start[5];
 } MleuChromaMatrix;
 
 /** Output channels of one tile of q8_conv, and a tile's most pixels. */
@@ -127,6 +131,31 @@ typedef struct {
     gint32 zero_a, zero_b, zero, low, high;
 } MleuQ8Add;
 
+/** Neighbouring samples that f32_filter multiplies at a time. */
+#define MLEU_FILTER_LANES 8
+
+/**
+ * MleuFilter: weighted sums along a row.
+ * @first: of each sum the first sample that it counts; @weight: its taps.
+ * @taps: a multiple of MLEU_FILTER_LANES; the row goes on for so many samples after the last
+ * @first, which are finite where their weight is 0.
+ */
+typedef struct {
+    const guint *first;
+    const float *weight;
+    guint taps;
+} MleuFilter;
+
+/**
+ * MleuWiden: where samples lie in a row of @width cells: at @cell, which does not fall, and by
+ * @share on the way to @next, which is the cell after it or, at the end of the row, the same.
+ */
+typedef struct {
+    const guint *cell, *next;
+    const float *share;
+    guint width;
+} MleuWiden;
+
 /**
  * MleuEnlarge: a row between two rows of the small grid that were enlarged along x already.
  * @share: of the lower one.
@@ -178,6 +207,19 @@ typedef struct {
     X(void, f32_annealed_mean,                                                                     \
       (float *a, float *b, gsize n, const float *logits, gsize step, guint classes,                \
        const float *bins, float temperature))                                                      \
+    /* Weighted sum of `count` rows of n bytes, added in their order. */                           \
+    X(void, u8_blend,                                                                              \
+      (float *out, gsize n, const guint8 *const *rows, const float *weights, guint count))         \
+    /* n weighted sums along a row: those of every MLEU_FILTER_LANES-th tap first, then            \
+       ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). */                                               \
+    X(void, f32_filter, (float *out, gsize n, const float *in, const MleuFilter *filter))          \
+    /* n samples between the cells of a row. */                                                    \
+    X(void, f32_widen, (float *out, gsize n, const float *row, const MleuWiden *job))              \
+    /* Luma 0 .. 1 of n samples of 2 x 2 bytes: (mean - black) x scale, cut off. */                \
+    X(void, u8_luma,                                                                               \
+      (float *y, gsize n, const guint8 *upper, const guint8 *lower, float black, float scale))     \
+    /* Bytes: the whole part of centre + span x value, which is not negative, 255 at most. */      \
+    X(void, u8_chroma, (guint8 * out, gsize n, const float *values, float centre, float span))     \
     /* n values of a* or b* between two rows of the small grid; y: luma of the pixels. out is none \
        of what is read. */                                                                         \
     X(void, f32_enlarge, (float *out, const float *y, gsize n, const MleuEnlarge *job))            \

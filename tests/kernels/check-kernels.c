@@ -238,17 +238,19 @@ static void check_annealed_mean(const MleuKernels *kernels)
     }
 }
 
-/* The colours themselves are checked in tests/unit/test-color.c; here that tiers agree and blocks
- * have no seams. */
+/* The colours themselves are checked in tests/unit/test-color-math.c; here that tiers agree, to an
+ * eighth of an 8-bit code value, whatever the start, and blocks have no seams. */
 static void check_chroma(const MleuKernels *kernels)
 {
-    const MleuChromaMatrix matrix = {
+    MleuChromaMatrix matrix = {
         .rgb = {{3.08f, -1.537f, -0.543f}, {-0.921f, 1.876f, 0.045f}, {0.053f, -0.204f, 1.151f}},
         .kr = 0.299f,
         .kg = 0.587f,
         .kb = 0.114f,
     };
+    const float start[5] = {-0.37f, -0.01f, 2.1f, 0.25f, 0.2f};
     for (gsize n = 1; n < 200; n += n < 4 || n > 62 ? 1 + n / 4 : 60) {
+        memcpy(matrix.start, start, n % 2 == 0 ? sizeof start : 0);
         float *y = random_floats(n), *a = random_floats(n), *b = random_floats(n);
         float *cb = guarded_new(n), *cr = guarded_new(n);
         for (gsize i = 0; i < n; i++) {
@@ -261,8 +263,8 @@ static void check_chroma(const MleuKernels *kernels)
             float one_cb, one_cr;
             mleu_kernels_get(MLEU_TIER_C)
                 ->f32_chroma(&one_cb, &one_cr, &y[i], &a[i], &b[i], 1, &matrix);
-            check_close(cb[i], (double)one_cb, 1e-4);
-            check_close(cr[i], (double)one_cr, 1e-4);
+            check_close(cb[i], (double)one_cb, 5e-4);
+            check_close(cr[i], (double)one_cr, 5e-4);
         }
         /* In place. */
         kernels->f32_chroma(a, b, y, a, b, n, &matrix);

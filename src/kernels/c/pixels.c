@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The kernels between code values and floats, in portable C: the specification, to the bit. */
+#include "kernels/tiers.h"
+
+void mleu_u8_blend__c(float *out, gsize n, const guint8 *const *rows, const float *weights,
+                      guint count)
+{
+    for (gsize x = 0; x < n; x++)
+        out[x] = weights[0] * rows[0][x];
+    for (guint k = 1; k < count; k++) {
+        const guint8 *row = rows[k];
+        const float weight = weights[k];
+        for (gsize x = 0; x < n; x++)
+            out[x] += weight * row[x];
+    }
+}
+
+void mleu_f32_filter__c(float *out, gsize n, const float *in, const MleuFilter *filter)
+{
+    enum { LANES = MLEU_FILTER_LANES };
+    for (gsize i = 0; i < n; i++) {
+        const float *from = in + filter->first[i], *weight = filter->weight + i * filter->taps;
+        float sum[LANES];
+        for (guint l = 0; l < LANES; l++)
+            sum[l] = from[l] * weight[l];
+        for (guint k = LANES; k < filter->taps; k += LANES) {
+            for (guint l = 0; l < LANES; l++)
+                sum[l] += from[k + l] * weight[k + l];
+        }
+        out[i] = ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+    }
+}
+
+void mleu_f32_widen__c(float *out, gsize n, const float *row, const MleuWiden *job)
+{
+    for (gsize x = 0; x < n; x++) {
+        const float left = row[job->cell[x]], right = row[job->next[x]];
+        out[x] = left + job->share[x] * (right - left);
+    }
+}
+
+void mleu_u8_luma__c(float *y, gsize n, const guint8 *upper, const guint8 *lower, float black,
+                     float scale)
+{
+    for (gsize i = 0; i < n; i++) {
+        const guint sum = (guint)upper[2 * i] + upper[2 * i + 1] + lower[2 * i] + lower[2 * i + 1];
+        const float value = (0.25f * (float)sum - black) * scale;
+        y[i] = value < 0 ? 0 : value > 1 ? 1 : value;
+    }
+}
+
+void mleu_u8_chroma__c(guint8 *out, gsize n, const float *values, float centre, float span)
+{
+    for (gsize i = 0; i < n; i++) {
+        const float value = centre + span * values[i];
+        out[i] = (guint8)(value < 255 ? value : 255);
+    }
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The kernels between code values and floats with AVX2. Multiplication and addition are rounded one
+ * by one, as in C. */
+#include <immintrin.h>
+
+#include "kernels/tiers.h"
+
+enum { LANES = 8 };
+
+static inline __m256 load_bytes(const guint8 *bytes)
+{
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i_u *)bytes)));
+}
+
+void mleu_u8_blend__avx2(float *out, gsize n, const guint8 *const *rows, const float *weights,
+                         guint count)
+{
+    gsize x = 0;
+    for (; x + LANES <= n; x += LANES) {
+        __m256 sum = _mm256_mul_ps(_mm256_set1_ps(weights[0]), load_bytes(rows[0] + x));
+        for (guint k = 1; k < count; k++)
+            sum = _mm256_add_ps(sum,
+                                _mm256_mul_ps(_mm256_set1_ps(weights[k]), load_bytes(rows[k] + x)));
+        _mm256_storeu_ps(out + x, sum);
+    }
+    for (; x < n; x++) {
+        out[x] = weights[0] * rows[0][x];
+        for (guint k = 1; k < count; k++)
+            out[x] += weights[k] * rows[k][x];
+    }
+}
+
+static inline __m256 filter_one(const float *in, const MleuFilter *filter, gsize i)
+{
+    const float *from = in + filter->first[i], *weight = filter->weight + i * filter->taps;
+    __m256 sum = _mm256_mul_ps(_mm256_loadu_ps(from), _mm256_loadu_ps(weight));
+    for (guint k = LANES; k < filter->taps; k += LANES)
+        sum = _mm256_add_ps(sum,
+                            _mm256_mul_ps(_mm256_loadu_ps(from + k), _mm256_loadu_ps(weight + k)));
+    return sum;
+}
+
+void mleu_f32_filter__avx2(float *out, gsize n, const float *in, const MleuFilter *filter)
+{
+    gsize i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        __m256 pair[4];
+        for (guint k = 0; k < 4; k++)
+            pair[k] = _mm256_hadd_ps(filter_one(in, filter, i + 2 * k),
+                                     filter_one(in, filter, i + 2 * k + 1));
+        const __m256 first = _mm256_hadd_ps(pair[0], pair[1]),
+                     second = _mm256_hadd_ps(pair[2], pair[3]);
+        _mm256_storeu_ps(out + i, _mm256_add_ps(_mm256_permute2f128_ps(first, second, 0x20),
+                                                _mm256_permute2f128_ps(first, second, 0x31)));
+    }
+    const MleuFilter rest = {filter->first + i, filter->weight + i * filter->taps, filter->taps};
+    mleu_f32_filter__c(out + i, n - i, in, &rest);
+}
+
+/* Eight samples read from eight neighbouring cells, where they do; the last cells of a row where
+ * there are no eight from the first on. */
+void mleu_f32_widen__avx2(float *out, gsize n, const float *row, const MleuWiden *job)
+{
+    gsize x = 0;
+    for (; x + LANES <= n && job->width >= LANES; x += LANES) {
+        const guint base = MIN(job->cell[x], job->width - LANES);
+        if (job->next[x + LANES - 1] - base >= LANES)
+            break;
+        const __m256 cells = _mm256_loadu_ps(row + base);
+        const __m256i from = _mm256_set1_epi32((gint)base);
+        const __m256i cell =
+            _mm256_sub_epi32(_mm256_loadu_si256((const __m256i_u *)(job->cell + x)), from);
+        const __m256i next =
+            _mm256_sub_epi32(_mm256_loadu_si256((const __m256i_u *)(job->next + x)), from);
+        const __m256 left = _mm256_permutevar8x32_ps(cells, cell);
+        const __m256 rise = _mm256_sub_ps(_mm256_permutevar8x32_ps(cells, next), left);
+        _mm256_storeu_ps(out + x,
+                         _mm256_add_ps(left, _mm256_mul_ps(_mm256_loadu_ps(job->share + x), rise)));
+    }
+    const MleuWiden rest = {job->cell + x, job->next + x, job->share + x, job->width};
+    mleu_f32_widen__c(out + x, n - x, row, &rest);
+}
+
+/* Sums of the pairs of 16 bytes. */
+static inline __m128i pairs(const guint8 *bytes)
+{
+    return _mm_maddubs_epi16(_mm_loadu_si128((const __m128i_u *)bytes), _mm_set1_epi8(1));
+}
+
+void mleu_u8_luma__avx2(float *y, gsize n, const guint8 *upper, const guint8 *lower, float black,
+                        float scale)
+{
+    gsize i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const __m256 sum = _mm256_cvtepi32_ps(
+            _mm256_cvtepu16_epi32(_mm_add_epi16(pairs(upper + 2 * i), pairs(lower + 2 * i))));
+        const __m256 value = _mm256_mul_ps(
+            _mm256_sub_ps(_mm256_mul_ps(sum, _mm256_set1_ps(0.25f)), _mm256_set1_ps(black)),
+            _mm256_set1_ps(scale));
+        _mm256_storeu_ps(
+            y + i, _mm256_min_ps(_mm256_max_ps(value, _mm256_setzero_ps()), _mm256_set1_ps(1)));
+    }
+    mleu_u8_luma__c(y + i, n - i, upper + 2 * i, lower + 2 * i, black, scale);
+}
+
+void mleu_u8_chroma__avx2(guint8 *out, gsize n, const float *values, float centre, float span)
+{
+    gsize i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        __m256i codes[2];
+        for (guint k = 0; k < 2; k++) {
+            const __m256 moved =
+                _mm256_mul_ps(_mm256_set1_ps(span), _mm256_loadu_ps(values + i + k * LANES));
+            codes[k] = _mm256_cvttps_epi32(
+                _mm256_min_ps(_mm256_add_ps(_mm256_set1_ps(centre), moved), _mm256_set1_ps(255)));
+        }
+        const __m256i words =
+            _mm256_permute4x64_epi64(_mm256_packs_epi32(codes[0], codes[1]), 0xd8);
+        _mm_storeu_si128(
+            (__m128i_u *)(out + i),
+            _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+    }
+    mleu_u8_chroma__c(out + i, n - i, values + i, centre, span);
+}

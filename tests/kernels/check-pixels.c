@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The kernels between code values and floats, on every tier that this machine has: to the bit
+ * against the definition, one rounded operation at a time, at every size of a vector's tail. What
+ * lies after each output shows writes beyond it; inputs end where they are read to.
+ */
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+#define GUARD 12345.0f
+enum { MOST = 70 };
+
+static MleuTier tier;
+
+static guint32 next_number(void)
+{
+    static guint32 state = 1;
+    state = state * 1664525u + 1013904223u;
+    return state >> 8;
+}
+
+static guint8 *random_bytes(gsize n)
+{
+    guint8 *bytes = g_malloc(n);
+    for (gsize i = 0; i < n; i++)
+        bytes[i] = (guint8)next_number();
+    return bytes;
+}
+
+static float *random_floats(gsize n, float from, float to)
+{
+    float *values = g_new(float, n);
+    for (gsize i = 0; i < n; i++)
+        values[i] = from + (to - from) * (float)next_number() / (float)(1 << 24);
+    return values;
+}
+
+static void test_blend(void)
+{
+    for (guint n = 1; n < MOST; n++) {
+        const guint count = 1 + n % 9;
+        const guint8 *rows[9];
+        float *weights = random_floats(count, 0, 1), out[MOST + 1];
+        for (guint k = 0; k < count; k++)
+            rows[k] = random_bytes(n);
+        out[n] = GUARD;
+        mleu_kernels_get(tier)->u8_blend(out, n, rows, weights, count);
+        for (guint x = 0; x < n; x++) {
+            volatile float sum = weights[0] * rows[0][x];
+            for (guint k = 1; k < count; k++) {
+                const volatile float product = weights[k] * rows[k][x];
+                sum = sum + product;
+            }
+            g_assert_cmpfloat(out[x], ==, sum);
+        }
+        g_assert_cmpfloat(out[n], ==, GUARD);
+        for (guint k = 0; k < count; k++)
+            g_free((guint8 *)rows[k]);
+        g_free(weights);
+    }
+}
+
+static void test_filter(void)
+{
+    enum { LANES = MLEU_FILTER_LANES };
+    for (guint n = 1; n < MOST; n++) {
+        const guint taps = LANES * (1 + n % 3), width = 3 * n;
+        guint first[MOST];
+        float *in = random_floats(width + taps, -1, 1), *weight = random_floats(n * taps, 0, 1);
+        float out[MOST + 1];
+        for (guint i = 0; i < n; i++)
+            first[i] = 3 * i;
+        first[n - 1] = width;
+        out[n] = GUARD;
+        const MleuFilter filter = {first, weight, taps};
+        mleu_kernels_get(tier)->f32_filter(out, n, in, &filter);
+        for (guint i = 0; i < n; i++) {
+            volatile float sum[LANES] = {0};
+            for (guint k = 0; k < taps; k++) {
+                const volatile float product = in[first[i] + k] * weight[i * taps + k];
+                sum[k % LANES] = sum[k % LANES] + product;
+            }
+            for (guint step = 1; step < LANES; step *= 2) {
+                for (guint k = 0; k < LANES; k += 2 * step)
+                    sum[k] = sum[k] + sum[k + step];
+            }
+            g_assert_cmpfloat(out[i], ==, sum[0]);
+        }
+        g_assert_cmpfloat(out[n], ==, GUARD);
+        g_free(in);
+        g_free(weight);
+    }
+}
+
+/* Grids from one cell to more than there are samples. */
+static void test_widen(void)
+{
+    for (guint n = 1; n < MOST; n++) {
+        for (guint width = 1; width < 90; width += 1 + width / 9) {
+            guint cell[MOST], next[MOST];
+            float *row = random_floats(width, -100, 100), share[MOST], out[MOST + 1];
+            for (guint x = 0; x < n; x++) {
+                const float at = (float)(width - 1) * (float)x / (float)MAX(n - 1, 1);
+                cell[x] = (guint)at;
+                next[x] = MIN(cell[x] + 1, width - 1);
+                share[x] = at - (float)cell[x];
+            }
+            out[n] = GUARD;
+            const MleuWiden job = {cell, next, share, width};
+            mleu_kernels_get(tier)->f32_widen(out, n, row, &job);
+            for (guint x = 0; x < n; x++) {
+                const volatile float rise = row[next[x]] - row[cell[x]];
+                const volatile float part = share[x] * rise;
+                const volatile float sum = row[cell[x]] + part;
+                g_assert_cmpfloat(out[x], ==, sum);
+            }
+            g_assert_cmpfloat(out[n], ==, GUARD);
+            g_free(row);
+        }
+    }
+}
+
+static void test_luma(void)
+{
+    for (guint n = 1; n < MOST; n++) {
+        guint8 *upper = random_bytes(2 * n), *lower = random_bytes(2 * n);
+        float out[MOST + 1];
+        out[n] = GUARD;
+        mleu_kernels_get(tier)->u8_luma(out, n, upper, lower, 16, 1 / 219.0f);
+        for (guint i = 0; i < n; i++) {
+            const float sum =
+                (float)(upper[2 * i] + upper[2 * i + 1] + lower[2 * i] + lower[2 * i + 1]);
+            const volatile float value = (sum / 4 - 16) * (1 / 219.0f);
+            g_assert_cmpfloat(out[i], ==, CLAMP(value, 0, 1));
+        }
+        g_assert_cmpfloat(out[n], ==, GUARD);
+        g_free(upper);
+        g_free(lower);
+    }
+}
+
+static void test_chroma(void)
+{
+    for (guint n = 1; n < MOST; n++) {
+        float *values = random_floats(n, -0.5f, 0.5f);
+        guint8 out[MOST + 1];
+        values[0] = 0.5f;
+        values[n - 1] = n % 2 == 0 ? -0.5f : 0;
+        out[n] = 77;
+        mleu_kernels_get(tier)->u8_chroma(out, n, values, 128.5f, 255);
+        for (guint i = 0; i < n; i++) {
+            const volatile float product = 255 * values[i];
+            const volatile float sum = 128.5f + product;
+            g_assert_cmpuint(out[i], ==, sum < 255 ? (guint)sum : 255);
+        }
+        g_assert_cmpuint(out[n], ==, 77);
+        g_free(values);
+    }
+}
+
+static void run(gconstpointer data)
+{
+    static void (*const tests[])(void) = {test_blend, test_filter, test_widen, test_luma,
+                                          test_chroma};
+    tier = (MleuTier)GPOINTER_TO_UINT(data);
+    for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
+        tests[i]();
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (guint i = 0; i <= (guint)mleu_cpu_best_tier(); i++) {
+        char *path = g_strdup_printf("/pixels/%s", mleu_tier_name((MleuTier)i));
+        g_test_add_data_func(path, GUINT_TO_POINTER(i), run);
+        g_free(path);
+    }
+    return g_test_run();
+}
