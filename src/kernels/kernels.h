@@ -69,7 +69,8 @@ typedef struct {
  * are the signed distances along x and y in cells / %MLEU_WALK_PARTS, bits 24 .. 31 are what share
  * of the weight is kept, in 255ths.
  * @colours: of each cell of each frame: a* in bits 0 .. 15, b* in bits 16 .. 31, both signed, -2^14
- * .. 2^14; %NULL for a frame without.
+ * .. 2^14; %NULL for a frame without. One more value after the last may be read, and counts for
+ * nothing.
  * @ages: weight of each frame, 0 .. %MLEU_WALK_AGE, never growing.
  */
 typedef struct {

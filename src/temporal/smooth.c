@@ -57,7 +57,8 @@ MleuHistory *mleu_history_new(guint width, guint height, gboolean looks_ahead,
         h->slots[i].steps = g_new0(guint32, (gsize)width * height);
         if (looks_ahead)
             h->slots[i].onward = g_new0(guint32, (gsize)width * height);
-        h->slots[i].colours = g_new0(guint32, (gsize)width * height);
+        /* The kernel reads one more. */
+        h->slots[i].colours = g_new0(guint32, (gsize)width * height + 1);
     }
     return h;
 }

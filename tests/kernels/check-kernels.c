@@ -587,16 +587,21 @@ static void check_sad(const MleuKernels *kernels)
 static void check_walk(const MleuKernels *kernels)
 {
     enum { WIDTH = 21, HEIGHT = 9, FRAMES = 7, ALL = WIDTH * HEIGHT };
-    guint32 memory[2][FRAMES][ALL];
+    guint32 memory[2][FRAMES][ALL + 1];
     const guint32 *steps[FRAMES], *colours[FRAMES];
     for (guint round = 0; round < 100; round++) {
         gint32 ages[FRAMES], out[3][ALL + 1], expected[3][WIDTH];
         for (guint f = 0; f < FRAMES; f++) {
             /* The third round has whole cells alone, the fifth the farthest ways. */
             const float reach = round % 5 == 4 ? 2047 : 150;
+            gint32 first_x = 0, first_y = 0;
             for (guint i = 0; i < ALL; i++) {
-                const gint32 dx = (gint32)(next_random() * reach),
-                             dy = (gint32)(next_random() * reach);
+                /* The second round moves as one. */
+                const gboolean is_pan = round % 5 == 1 && i > 0;
+                const gint32 dx = is_pan ? first_x : (gint32)(next_random() * reach),
+                             dy = is_pan ? first_y : (gint32)(next_random() * reach);
+                first_x = dx;
+                first_y = dy;
                 const gint32 mask = round % 5 == 2 ? ~63 : ~0;
                 memory[0][f][i] = ((guint32)(dx & mask) & 0xfff) |
                                   ((guint32)(dy & mask) & 0xfff) << 12 |
