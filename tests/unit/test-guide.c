@@ -33,7 +33,7 @@ static void render_edge(guint edge, gboolean level, guint dark, guint bright, gb
     }
     MleuGuide guide;
     float ab[2 * CELLS];
-    mleu_guide_init(&guide, columns, rows);
+    mleu_guide_init(&guide, columns, rows, mleu_kernels_get(mleu_cpu_tier()));
     for (guint i = 0; i < CELLS; i++) {
         const gint begin = (gint)((level ? i / columns : i % columns) * CELL);
         const float share = (float)CLAMP((gint)edge - begin, 0, CELL) / CELL;
@@ -94,7 +94,7 @@ static void test_no_edge(void)
     enum { COUNT = 9 * 7 };
     float ab[2 * COUNT];
     MleuGuide guide;
-    mleu_guide_init(&guide, 9, 7);
+    mleu_guide_init(&guide, 9, 7, mleu_kernels_get(mleu_cpu_tier()));
     for (guint i = 0; i < 2 * COUNT; i++)
         ab[i] = (float)g_rand_double_range(random, -50, 50);
     for (guint i = 0; i < COUNT; i++)
@@ -130,7 +130,7 @@ static void test_luma(void)
     const float lightness[2 * 8] = {0, 0, 100, 100, 53.389f, 53.389f, 0, 100,
                                     0, 0, 100, 100, 53.389f, 53.389f, 0, 100};
     MleuGuide guide;
-    mleu_guide_init(&guide, 4, 1);
+    mleu_guide_init(&guide, 4, 1, mleu_kernels_get(mleu_cpu_tier()));
     mleu_guide_set_luma(&guide, lightness, 8, 2);
     g_assert_cmpfloat_with_epsilon(guide.luma[0], 0, 1e-4);
     g_assert_cmpfloat_with_epsilon(guide.luma[1], 1, 1e-4);
