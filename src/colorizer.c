@@ -53,7 +53,7 @@ void mleu_config_init(MleuConfig *config)
 void mleu_params_init(MleuParams *params)
 {
     *params = (MleuParams){
-        .strength = 1, .saturation = 1, .temperature = 0, .smoothing = 0.3, .scene_threshold = 0.5};
+        .strength = 1, .saturation = 1, .temperature = 0, .smoothing = 0.5, .scene_threshold = 0.5};
 }
 
 /* Into @low .. @high; NaN is @low. */
