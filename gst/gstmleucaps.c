@@ -522,6 +522,7 @@ gst_mleu_frame_view (const GstVideoFrame * frame, MleuFrame * view)
   guint i;
 
   memset (view, 0, sizeof (*view));
+  view->interlaced = GST_VIDEO_FRAME_IS_INTERLACED (frame);
   for (i = 0; i < GST_VIDEO_FRAME_N_COMPONENTS (frame); i++) {
     view->plane[i].data = GST_VIDEO_FRAME_COMP_DATA (frame, i);
     view->plane[i].stride = GST_VIDEO_FRAME_COMP_STRIDE (frame, i);

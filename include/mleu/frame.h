@@ -104,9 +104,13 @@ typedef struct {
  * MleuFrame: the samples of one picture. A view: it owns nothing, and is read as its #MleuFormat
  * says.
  * @plane: by component, as #MleuLayout orders them.
+ * @interlaced: its rows are of two fields in turn, and so are the rows of its chroma: where these
+ * are half as many, each serves two rows of its own field. Of a frame that is read; ignored in one
+ * that is written.
  */
 typedef struct {
     MleuPlane plane[4];
+    gboolean interlaced;
 } MleuFrame;
 
 /**

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Chroma rows that one task makes. */
+/* Chroma rows that one task makes; an even number, for pairs of interlaced ones. */
 #define ROWS 8
 
 /* What is enlarged: a*, b*, and of the guide its luma, then slope, low and high of each. */
@@ -271,6 +271,17 @@ static void write_rgb(const MleuRenderer *r, guint row, const float *y, const fl
     r->store(row_of(alpha, row), alpha->step, codes, r->output.width, r->output.shift);
 }
 
+/* The two luma rows that a row of chroma samples serves, or one twice. Where a frame is interlaced,
+ * chroma rows alternate between its fields as luma rows do, and serve their own; where they lie is
+ * the same (ISO/IEC 13818-2, 6.1.1.8). At the bottom a row without its counterpart serves both. */
+static void find_served(const MleuRenderer *r, guint row, guint *first, guint *second)
+{
+    const guint shift = r->output.chroma_shift_y;
+    const gboolean by_field = r->in->interlaced && shift == 1 && row < (r->chroma_height & ~1u);
+    *first = by_field ? 4 * (row / 2) + row % 2 : row << shift;
+    *second = MIN(*first + (by_field ? 2 : shift), r->input.height - 1);
+}
+
 static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const MleuRenderer *r = data;
@@ -279,10 +290,11 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
           *b = a + r->chroma_width;
     guint16 *upper = r->samples + worker * r->samples_each, *lower = upper + r->input.width;
     guint16 *spare = lower + r->input.width, *codes = spare + r->input.width;
-    const guint end = MIN((index + 1) * ROWS, r->chroma_height), shift = r->output.chroma_shift_y;
+    const guint end = MIN((index + 1) * ROWS, r->chroma_height);
 
     for (guint row = index * ROWS; row < end; row++) {
-        const guint first = row << shift, second = MIN(first + shift, r->input.height - 1);
+        guint first, second;
+        find_served(r, row, &first, &second);
         mleu_luma_row(&r->luma, r->in, first, upper, spare);
         if (second != first)
             mleu_luma_row(&r->luma, r->in, second, lower, spare);
