@@ -53,7 +53,7 @@ void mleu_config_init(MleuConfig *config)
 void mleu_params_init(MleuParams *params)
 {
     *params = (MleuParams){
-        .strength = 1, .saturation = 1, .temperature = 0, .smoothing = 0.3, .scene_threshold = 0.5};
+        .strength = 1, .saturation = 1, .temperature = 0, .smoothing = 0.5, .scene_threshold = 0.5};
 }
 
 /* Into @low .. @high; NaN is @low. */
@@ -149,7 +149,7 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
                                   mleu_kernels_get(mleu_cpu_tier()), c->pool);
     if (c->lookahead > 0)
         c->lumas = g_new0(float, (gsize)(c->lookahead + 1) * c->grid_width * c->grid_height);
-    mleu_guide_init(&c->guide, c->grid_width, c->grid_height);
+    mleu_guide_init(&c->guide, c->grid_width, c->grid_height, mleu_kernels_get(mleu_cpu_tier()));
     c->renderer = mleu_renderer_new(&config->input, &config->output, &grid, c->pool);
     return c;
 }
@@ -267,7 +267,8 @@ void mleu_colorizer_render(MleuColorizer *c, const MleuFrame *input, const MleuF
         const MleuParams held = {.tame_reds = within(params->tame_reds, 0, 1),
                                  .tame_blues = within(params->tame_blues, 0, 1),
                                  .warmth = within(params->warmth, -1, 1)};
-        mleu_correct(c->corrected, c->colours, c->guide.luma, c->values / 2, &held);
+        mleu_guide_settle(&c->guide, c->corrected, c->colours);
+        mleu_correct(c->corrected, c->corrected, c->guide.luma, c->values / 2, &held);
         mleu_guide_fit(&c->guide, c->corrected);
     }
     mleu_renderer_set_split(c->renderer, within(params->split, 0, 1), params->split_orientation);

@@ -28,7 +28,7 @@ static const struct {
     {"saturation", "saturation", "Factor on the colours (default: 1)", "0..4"},
     {"temperature", "temperature",
      "Low: bold colours; high: safe ones (default: 0, the model's own)", "0..5"},
-    {"smoothing", "smoothing", "Time constant of the colours' average, in seconds (default: 0.3)",
+    {"smoothing", "smoothing", "Time constant of the colours' average, in seconds (default: 0.5)",
      "0..1"},
     {"scene-threshold", "scene-threshold",
      "How readily a cut is seen, after which colours start afresh (default: 0.5)", "0..1"},

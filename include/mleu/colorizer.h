@@ -110,7 +110,7 @@ typedef struct {
 } MleuParams;
 
 /** mleu_params_init: the defaults: strength 1, saturation 1, temperature 0 (the model's own),
- * smoothing 0.3, scene_threshold 0.5, carry %FALSE, the others
+ * smoothing 0.5, scene_threshold 0.5, carry %FALSE, the others
  * 0. */
 MLEU_API void mleu_params_init(MleuParams *params);
 

@@ -4,25 +4,25 @@
 #include <math.h>
 #include <string.h>
 
-/* Of the slope: luma contrast well under this (a standard deviation of 0.04, ten code values of 8
- * bits) is texture or grain, and carries no colour edge. */
-#define EPSILON (0.04f * 0.04f)
-
 /* Steps of the table from L* to luma. */
 #define TABLE 1024
 
-void mleu_guide_init(MleuGuide *guide, guint width, guint height)
+void mleu_guide_init(MleuGuide *guide, guint width, guint height, const MleuKernels *kernels)
 {
     const gsize cells = (gsize)width * height;
+    const gsize padded = (gsize)(width + 2 * MLEU_AROUND) * (height + 2 * MLEU_AROUND);
     guide->width = width;
     guide->height = height;
-    guide->memory = g_new0(float, 7 * cells);
+    guide->kernels = kernels;
+    guide->memory = g_new0(float, 7 * cells + 3 * padded);
     guide->luma = guide->memory;
     for (guint c = 0; c < 2; c++) {
         guide->slope[c] = guide->memory + (1 + 3 * c) * cells;
         guide->low[c] = guide->slope[c] + cells;
         guide->high[c] = guide->low[c] + cells;
     }
+    for (guint k = 0; k < G_N_ELEMENTS(guide->padded); k++)
+        guide->padded[k] = guide->memory + 7 * cells + k * padded;
 }
 
 void mleu_guide_clear(MleuGuide *guide)
@@ -67,41 +67,66 @@ void mleu_guide_set_luma(MleuGuide *guide, const float *lightness, guint in_widt
     }
 }
 
-void mleu_guide_fit(MleuGuide *guide, const float *ab)
+/* Copies a plane into its padded place, the border repeated outwards. */
+static void pad(const MleuGuide *guide, float *out, const float *plane)
 {
     const guint width = guide->width, height = guide->height;
+    const gsize stride = width + 2 * MLEU_AROUND;
     for (guint y = 0; y < height; y++) {
-        const guint top = y > 0 ? y - 1 : 0, bottom = MIN(y + 1, height - 1);
-        for (guint x = 0; x < width; x++) {
-            const guint left = x > 0 ? x - 1 : 0, right = MIN(x + 1, width - 1);
-            const gsize here = (gsize)y * width + x;
-            float sum = 0, squares = 0, count = 0;
-            float means[2] = {0, 0}, products[2] = {0, 0};
-            float low[2] = {G_MAXFLOAT, G_MAXFLOAT}, high[2] = {-G_MAXFLOAT, -G_MAXFLOAT};
-            for (guint v = top; v <= bottom; v++) {
-                for (guint u = left; u <= right; u++) {
-                    const gsize at = (gsize)v * width + u;
-                    const float luma = guide->luma[at];
-                    sum += luma;
-                    squares += luma * luma;
-                    count++;
-                    for (guint c = 0; c < 2; c++) {
-                        const float value = ab[c * (gsize)width * height + at];
-                        means[c] += value;
-                        products[c] += luma * value;
-                        low[c] = MIN(low[c], value);
-                        high[c] = MAX(high[c], value);
-                    }
-                }
-            }
-            const float mean = sum / count;
-            const float variance = MAX(squares / count - mean * mean, 0.0f);
-            for (guint c = 0; c < 2; c++) {
-                const float covariance = products[c] / count - mean * means[c] / count;
-                guide->slope[c][here] = covariance / (variance + EPSILON);
-                guide->low[c][here] = low[c];
-                guide->high[c][here] = high[c];
-            }
+        float *row = out + (y + MLEU_AROUND) * stride;
+        memcpy(row + MLEU_AROUND, plane + (gsize)y * width, width * sizeof *row);
+        for (guint k = 0; k < MLEU_AROUND; k++) {
+            row[k] = row[MLEU_AROUND];
+            row[MLEU_AROUND + width + k] = row[MLEU_AROUND + width - 1];
         }
+    }
+    for (guint k = 0; k < MLEU_AROUND; k++) {
+        memcpy(out + k * stride, out + MLEU_AROUND * stride, stride * sizeof *out);
+        memcpy(out + (height + MLEU_AROUND + k) * stride, out + (height + MLEU_AROUND - 1) * stride,
+               stride * sizeof *out);
+    }
+}
+
+static void pad_all(const MleuGuide *guide, const float *ab)
+{
+    pad(guide, guide->padded[0], guide->luma);
+    for (guint c = 0; c < 2; c++)
+        pad(guide, guide->padded[1 + c], ab + c * (gsize)guide->width * guide->height);
+}
+
+/* Of the row @y, from what was padded. */
+static MleuAround around_row(const MleuGuide *guide, guint y)
+{
+    const gsize stride = guide->width + 2 * MLEU_AROUND;
+    MleuAround around;
+    for (guint v = 0; v < G_N_ELEMENTS(around.luma); v++) {
+        const gsize at = (y + v) * stride + MLEU_AROUND;
+        around.luma[v] = guide->padded[0] + at;
+        for (guint c = 0; c < 2; c++)
+            around.value[c][v] = guide->padded[1 + c] + at;
+    }
+    return around;
+}
+
+void mleu_guide_settle(MleuGuide *guide, float *out, const float *ab)
+{
+    const gsize width = guide->width;
+    pad_all(guide, ab);
+    for (guint y = 0; y < guide->height; y++) {
+        const MleuAround around = around_row(guide, y);
+        float *a = out + y * width;
+        guide->kernels->f32_alike(a, a + width * guide->height, width, &around);
+    }
+}
+
+void mleu_guide_fit(MleuGuide *guide, const float *ab)
+{
+    const gsize width = guide->width;
+    pad_all(guide, ab);
+    for (guint y = 0; y < guide->height; y++) {
+        const MleuAround around = around_row(guide, y);
+        for (guint c = 0; c < 2; c++)
+            guide->kernels->f32_fit(guide->slope[c] + y * width, guide->low[c] + y * width,
+                                    guide->high[c] + y * width, width, &around, c);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "kernels/kernels.h"
 
 G_BEGIN_DECLS
 
@@ -17,10 +17,12 @@ typedef struct {
     float *luma;     /* height x width, 0..1 */
     float *slope[2]; /* of a*, of b*: per unit of luma */
     float *low[2], *high[2];
+    float *padded[3]; /* luma, a*, b* with a border of MLEU_AROUND cells */
     float *memory;
+    const MleuKernels *kernels;
 } MleuGuide;
 
-void mleu_guide_init(MleuGuide *guide, guint width, guint height);
+void mleu_guide_init(MleuGuide *guide, guint width, guint height, const MleuKernels *kernels);
 void mleu_guide_clear(MleuGuide *guide);
 
 /**
@@ -30,9 +32,17 @@ void mleu_guide_clear(MleuGuide *guide);
 void mleu_guide_set_luma(MleuGuide *guide, const float *lightness, guint in_width, guint in_height);
 
 /**
+ * mleu_guide_settle: what the network says of one cell and not of those beside it that look the
+ * same is mostly chance, and changes from frame to frame. @out: @ab (height x width a*, then b*)
+ * averaged over 5 x 5 cells, by distance and by likeness of luma (a joint bilateral filter:
+ * Petschnigg and others, 2004). tests/quality/README.md has the figures. May be @ab itself.
+ */
+void mleu_guide_settle(MleuGuide *guide, float *out, const float *ab);
+
+/**
  * mleu_guide_fit: slopes and ranges of @ab (height x width a*, then b*), from the 3 x 3 cells
- * around each: slope = cov(luma, ab) / (var(luma) + epsilon), as in the guided filter (He, Sun,
- * Tang 2013, equation 5; fast form: He and Sun 2015).
+ * around each, the border repeated: slope = cov(luma, ab) / (var(luma) + epsilon), as in the guided
+ * filter (He, Sun, Tang 2013, equation 5; fast form: He and Sun 2015).
  */
 void mleu_guide_fit(MleuGuide *guide, const float *ab);
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Chroma rows that one task makes. */
+/* Chroma rows that one task makes; an even number, for pairs of interlaced ones. */
 #define ROWS 8
 
 /* What is enlarged: a*, b*, and of the guide its luma, then slope, low and high of each. */

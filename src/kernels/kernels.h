@@ -10,7 +10,8 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier, and so do those of integers (u8, s16), f32_filter and f32_widen. Float
+ * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_widen, f32_alike
+ * and f32_fit. Float
  * pictures are planar, rows without gaps; quantised ones have a pixel's channels side by side. No
  * kernel allocates, locks or keeps state: all are thread-safe on disjoint outputs.
  */
@@ -169,6 +170,19 @@ typedef struct {
     const float *value[2], *luma[2], *slope[2], *low[2], *high[2];
 } MleuEnlarge;
 
+/** How far around a cell f32_alike looks. */
+#define MLEU_AROUND 2
+
+/**
+ * MleuAround: cells of one row of the small grid, and those around them.
+ * @luma: rows, 0 .. 1, from MLEU_AROUND above to as many below; each has that many values more
+ * before the first cell and after the last.
+ * @value: likewise a*, then b*.
+ */
+typedef struct {
+    const float *luma[2 * MLEU_AROUND + 1], *value[2][2 * MLEU_AROUND + 1];
+} MleuAround;
+
 #define MLEU_KERNEL_LIST(X)                                                                        \
     /* C[m x n] = A[m x k] B[k x n], rows of A, B, C lda, ldb, ldc apart. */                       \
     X(void, f32_gemm,                                                                              \
@@ -221,6 +235,13 @@ typedef struct {
       (float *y, gsize n, const guint8 *upper, const guint8 *lower, float black, float scale))     \
     /* Bytes: the whole part of centre + span x value, which is not negative, 255 at most. */      \
     X(void, u8_chroma, (guint8 * out, gsize n, const float *values, float centre, float span))     \
+    /* Means of a*, of b*, over the 5 x 5 cells around each of n, weighted by 1 4 6 4 1 along both \
+       sides and by likeness of luma: 1 for the same, 0 from a difference of 0.2 on. */            \
+    X(void, f32_alike, (float *a, float *b, gsize n, const MleuAround *job))                       \
+    /* Of a* (channel 0) or b* (1) of the 3 x 3 cells around each of n: slope over luma, cov(luma, \
+       value) / (var(luma) + 0.04^2), and range. */                                                \
+    X(void, f32_fit,                                                                               \
+      (float *slope, float *low, float *high, gsize n, const MleuAround *job, guint channel))      \
     /* n values of a* or b* between two rows of the small grid; y: luma of the pixels. out is none \
        of what is read. */                                                                         \
     X(void, f32_enlarge, (float *out, const float *y, gsize n, const MleuEnlarge *job))            \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Smooths stored predictions over time, as the library does between the network and the rendering.
+ * Smooths stored predictions over time and settles them in space, as the library does between the
+ * network and the enlargement; --smoothing 0: in space alone.
  *
  *   replay --fps F [--smoothing S] [--interval N] [--lookahead N] LIGHTNESS AB OUT
  *
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "color/guide.h"
 #include "temporal/motion.h"
 #include "temporal/scenecut.h"
 #include "temporal/smooth.h"
@@ -48,8 +50,13 @@ static float *read_planes(FILE *file, guint planes, guint32 size[2])
     return values;
 }
 
-static void write_planes(FILE *file, const float *ab, const guint32 grid[2])
+/* What the colours settle on: the luma of the last frames, in turn. */
+static MleuGuide guides[MLEU_HISTORY];
+
+/* Settles and writes the colours of a frame. */
+static void write_planes(FILE *file, float *ab, const guint32 grid[2], guint frame)
 {
+    mleu_guide_settle(&guides[frame % MLEU_HISTORY], ab, ab);
     fwrite(grid, 4, 2, file);
     fwrite(ab, 4, (gsize)2 * grid[0] * grid[1], file);
 }
@@ -90,7 +97,10 @@ int main(int argc, char **argv)
                                      mleu_kernels_get(mleu_cpu_tier()));
             history = mleu_history_new(grid[0], grid[1], lookahead > 0,
                                        mleu_kernels_get(mleu_cpu_tier()), pool);
+            for (guint i = 0; i < MLEU_HISTORY; i++)
+                mleu_guide_init(&guides[i], grid[0], grid[1], mleu_kernels_get(mleu_cpu_tier()));
         }
+        mleu_guide_set_luma(&guides[frame % MLEU_HISTORY], lightness, size[0], size[1]);
         const double begin = cpu_seconds();
         gboolean is_new = mleu_scene_cut_next(&cut, lightness, size[0], size[1], 0.5f) ||
                           mleu_history_is_empty(history);
@@ -110,14 +120,14 @@ int main(int argc, char **argv)
         if (is_new)
             printf("cut %u\n", frame);
         if (is_ready)
-            write_planes(out_file, ab, grid);
+            write_planes(out_file, ab, grid, frame - (guint)lookahead);
         g_free(lightness);
         g_free(ab);
     }
     for (guint left = MIN((guint)lookahead, frame); left > 0; left--) {
         float *last = g_new(float, (gsize)2 * grid[0] * grid[1]);
         mleu_history_colours(history, left - 1, smoothing, last);
-        write_planes(out_file, last, grid);
+        write_planes(out_file, last, grid, frame - left);
         g_free(last);
     }
     printf("ms %.3f\nused %u of %u\n", 1e3 * seconds / MAX(frame, 1), used, frame);
@@ -126,6 +136,8 @@ int main(int argc, char **argv)
     const gboolean good = fclose(out_file) == 0 && frame > 0;
     mleu_motion_free(motion);
     mleu_history_free(history);
+    for (guint i = 0; i < MLEU_HISTORY; i++)
+        mleu_guide_clear(&guides[i]);
     mleu_pool_free(pool);
     g_strfreev(files);
     return good ? 0 : 1;
