@@ -18,7 +18,7 @@ mleu_demo_packages=(opencv-doc)
 # What the tests need on top.
 mleu_test_packages=(
     clang valgrind libgdk-pixbuf-2.0-dev libges-1.0-dev ges1.0-tools gstreamer1.0-x
-    python3-skimage python3-matplotlib
+    python3-skimage python3-matplotlib libsimde-dev
 )
 
 # mleu_install_packages [demo] [test]: installs what is missing, if anything is.

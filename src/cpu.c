@@ -3,7 +3,12 @@
 
 #include <string.h>
 
-static const char *const names[MLEU_N_TIERS] = {"c", "avx2"};
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+static const char *const names[MLEU_N_TIERS] = {"c", "avx2", "avxvnni", "avx512vnni"};
+#define ALL_NAMES "c, avx2, avxvnni and avx512vnni"
 
 /* The limit that MLEU_CPU or mleu_cpu_set_limit() sets; LIMIT_UNREAD until the first is looked at.
  */
@@ -16,15 +21,61 @@ const char *mleu_tier_name(MleuTier tier)
     return names[tier];
 }
 
+#if defined(__x86_64__)
+/* The compilers' own tests look at XCR0 too: the kernel must save the wide registers. */
+static gboolean has_avx2(void)
+{
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+/* Its registers are AVX2's. Older compilers do not know the name. */
+static gboolean has_avxvnni(void)
+{
+#if defined(MLEU_HAVE_AVXVNNI)
+    guint a, b, c, d;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1) != 0;
+#else
+    return FALSE;
+#endif
+}
+
+static gboolean has_avx512vnni(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+}
+#endif
+
+gboolean mleu_cpu_has(MleuTier tier)
+{
+    switch (tier) {
+    case MLEU_TIER_C:
+        return TRUE;
+#if defined(__x86_64__)
+    case MLEU_TIER_AVX2:
+        return has_avx2();
+    case MLEU_TIER_AVXVNNI:
+        return has_avxvnni();
+    case MLEU_TIER_AVX512VNNI:
+        return has_avx512vnni();
+#endif
+    default:
+        return FALSE;
+    }
+}
+
+/* The best tier of the machine up to @most. */
+static MleuTier best_up_to(MleuTier most)
+{
+    while (!mleu_cpu_has(most))
+        most--;
+    return most;
+}
+
 MleuTier mleu_cpu_best_tier(void)
 {
-#if defined(__x86_64__)
-    /* The compiler's own test looks at XCR0 too: the kernel must save the wide registers. */
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return MLEU_TIER_AVX2;
-#endif
-    return MLEU_TIER_C;
+    return best_up_to(MLEU_N_TIERS - 1);
 }
 
 static gboolean find_tier(const char *name, gint *tier)
@@ -43,7 +94,7 @@ gboolean mleu_cpu_set_limit(const char *tier, GError **error)
     gint wanted = LIMIT_UNREAD;
     if (tier != NULL && !find_tier(tier, &wanted)) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_INVALID,
-                    "no tier of kernels is named %s; there are c and avx2", tier);
+                    "no tier of kernels is named %s; there are " ALL_NAMES, tier);
         return FALSE;
     }
     g_atomic_int_set(&limit, wanted);
@@ -57,12 +108,12 @@ MleuTier mleu_cpu_tier(void)
         const char *name = g_getenv("MLEU_CPU");
         most = LIMIT_NONE;
         if (name != NULL && !find_tier(name, &most))
-            g_warning("MLEU_CPU=%s: no tier of kernels has this name; there are c and avx2", name);
+            g_warning("MLEU_CPU=%s: no tier of kernels has this name; there are " ALL_NAMES, name);
         /* Unless another thread has set one meanwhile. */
         if (!g_atomic_int_compare_and_exchange(&limit, LIMIT_UNREAD, most))
             return mleu_cpu_tier();
     }
-    return MIN(mleu_cpu_best_tier(), (MleuTier)most);
+    return best_up_to((MleuTier)most);
 }
 
 const char *mleu_cpu_get_tier(void)

@@ -5,16 +5,22 @@
 
 G_BEGIN_DECLS
 
-/** The tiers of kernels, from the portable one up. A processor that has one has those below it. */
+/** The tiers of kernels, each faster than those before it; one that a processor has may be missing
+ * in between. */
 typedef enum {
     MLEU_TIER_C,
-    MLEU_TIER_AVX2, /* with FMA */
+    MLEU_TIER_AVX2,       /* with FMA */
+    MLEU_TIER_AVXVNNI,    /* and AVX2 */
+    MLEU_TIER_AVX512VNNI, /* with AVX-512 F, BW and VL, and AVX2 */
 } MleuTier;
 
-#define MLEU_N_TIERS 2
+#define MLEU_N_TIERS 4
 
-/** "c", "avx2". */
+/** "c", "avx2", "avxvnni", "avx512vnni". */
 const char *mleu_tier_name(MleuTier tier);
+
+/** Whether the processor and the operating system have a tier. */
+gboolean mleu_cpu_has(MleuTier tier);
 
 /**
  * mleu_cpu_tier: the best tier that the processor and the operating system have and that

@@ -7,14 +7,16 @@ G_BEGIN_DECLS
 
 /*
  * The inner loops come in tiers: "c" runs everywhere, "avx2" on x86-64 processors with AVX2 and
- * FMA. The best one that the processor and the operating system have is used; a limit, for tests
- * and for comparing, is set by the environment variable MLEU_CPU or by mleu_cpu_set_limit().
+ * FMA, "avxvnni" where there is AVX-VNNI too, "avx512vnni" where there are AVX2, FMA, AVX-512 F, BW
+ * and VL and its VNNI. The last two are for 8-bit networks. The best one that the processor and the
+ * operating system have is used; a limit, for tests and for comparing, is set by the environment
+ * variable MLEU_CPU or by mleu_cpu_set_limit().
  */
 
 /**
  * mleu_cpu_set_limit:
- * @tier: (nullable): "c" or "avx2": no kernels above this tier; %NULL: what MLEU_CPU says, and
- * without it none.
+ * @tier: (nullable): a tier's name: no kernels above this tier, in the order above; %NULL: what
+ * MLEU_CPU says, and without it none.
  * @error: return location.
  *
  * For the colorizers that are made from now on; those that exist keep theirs. Takes the place of

@@ -9,8 +9,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Chroma rows that one task makes; an even number, for pairs of interlaced ones. */
+/* Chroma rows that one task makes, an even number for pairs of interlaced ones, and the samples of
+ * each that it colours before it goes on to the next row: what these read of the enlarged grid
+ * stays in the first-level cache. */
 #define ROWS 8
+#define COLUMNS 256
 
 /* What is enlarged: a*, b*, and of the guide its luma, then slope, low and high of each. */
 enum { VALUE, LUMA = 2, SLOPE, LOW = 5, HIGH = 7, N_PLANES = 9 };
@@ -131,8 +134,8 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
               grid->scale_y, grid->offset_y, grid->height);
 
     const guint threads = mleu_pool_get_threads(pool);
-    /* y, a, b of a row of chroma samples (R'G'B' take their place). */
-    r->floats_each = (gsize)3 * r->chroma_width;
+    /* y, a, b of a task's chroma samples (Cb and Cr take the place of a and b). */
+    r->floats_each = (gsize)3 * ROWS * r->chroma_width;
     r->wide = g_new(float, (gsize)N_PLANES * grid->height * r->chroma_width);
     /* Two rows of luma, one spare, one of output. */
     r->samples_each = (gsize)4 * input->width;
@@ -213,21 +216,22 @@ static void widen(gpointer data, guint y, guint count G_GNUC_UNUSED)
                               r->planes[index] + (gsize)y * r->grid.width, &job);
 }
 
-/* a* (@channel 0) or b* (1) of one row of chroma samples of luma @luma. */
-static void enlarge(const MleuRenderer *r, guint y, guint channel, const float *luma, float *out)
+/* a* (@channel 0) or b* (1) of @n samples of row @y from column @x on, of luma @luma. */
+static void enlarge(const MleuRenderer *r, guint y, guint x, guint n, guint channel,
+                    const float *luma, float *out)
 {
     MleuEnlarge job = {.share = r->rows.share[y], .factor = r->factor};
     for (guint k = 0; k < 2; k++) {
         const guint at = k == 0 ? r->rows.cell[y] : r->rows.next[y];
-        job.value[k] = wide_row(r, VALUE + channel, at);
+        job.value[k] = wide_row(r, VALUE + channel, at) + x;
         if (r->planes[LUMA] == NULL)
             continue;
-        job.luma[k] = wide_row(r, LUMA, at);
-        job.slope[k] = wide_row(r, SLOPE + channel, at);
-        job.low[k] = wide_row(r, LOW + channel, at);
-        job.high[k] = wide_row(r, HIGH + channel, at);
+        job.luma[k] = wide_row(r, LUMA, at) + x;
+        job.slope[k] = wide_row(r, SLOPE + channel, at) + x;
+        job.low[k] = wide_row(r, LOW + channel, at) + x;
+        job.high[k] = wide_row(r, HIGH + channel, at) + x;
     }
-    r->kernels->f32_enlarge(out, luma, r->chroma_width, &job);
+    r->kernels->f32_enlarge(out, luma, n, &job);
 }
 
 static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y,
@@ -281,11 +285,11 @@ static void write_rgb(const MleuRenderer *r, guint row, const float *y, const fl
     r->store(row_of(alpha, row), alpha->step, codes, r->output.width, r->output.shift);
 }
 
-/* The luma rows that chroma row @row serves; @second is @first where it is one. Of a field, its rows
- * two apart: MPEG-2 sites the field's chroma a quarter of the way from the one to the other in the
- * upper field, three quarters in the lower one (ISO/IEC 13818-2, figure 6-5), so that in the frame
- * each row of chroma lies where that of a progressive one does, and only what it serves differs.
- * Rows at the bottom that do not make two pairs are paired as in a progressive frame. */
+/* The luma rows that chroma row @row serves; @second is @first where it is one. Of a field, its
+ * rows two apart: MPEG-2 sites the field's chroma a quarter of the way from the one to the other in
+ * the upper field, three quarters in the lower one (ISO/IEC 13818-2, figure 6-5), so that in the
+ * frame each row of chroma lies where that of a progressive one does, and only what it serves
+ * differs. Rows at the bottom that do not make two pairs are paired as in a progressive frame. */
 static void served_rows(const MleuRenderer *r, guint row, guint *first, guint *second)
 {
     const guint shift = r->output.chroma_shift_y;
@@ -329,31 +333,46 @@ static void pass_luma(const MleuRenderer *r, guint row, float *y)
     mean_luma(r, upper, second != first ? lower : upper, y);
 }
 
+/* Cb, Cr of rows @begin .. @end - 1, whose luma is @y, each row after the other. */
+static void find_chroma(const MleuRenderer *r, guint begin, guint end, const float *y, float *cb,
+                        float *cr)
+{
+    const guint width = r->chroma_width, grey = MIN(r->grey_columns, width);
+    const guint first = r->factor > 0 && grey < width ? CLAMP(r->grey_rows, begin, end) : end;
+    for (guint row = begin; row < end; row++) {
+        const guint n = row < first ? width : grey;
+        memset(cb + (gsize)(row - begin) * width, 0, n * sizeof(float));
+        memset(cr + (gsize)(row - begin) * width, 0, n * sizeof(float));
+    }
+    for (guint x = grey; x < width; x += COLUMNS) {
+        const guint n = MIN(COLUMNS, width - x);
+        for (guint row = first; row < end; row++) {
+            const gsize at = (gsize)(row - begin) * width + x;
+            enlarge(r, row, x, n, 0, y + at, cb + at);
+            enlarge(r, row, x, n, 1, y + at, cr + at);
+            r->kernels->f32_chroma(cb + at, cr + at, y + at, cb + at, cr + at, n, &r->matrix);
+        }
+    }
+}
+
 static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const MleuRenderer *r = data;
-    const guint worker = mleu_pool_current_worker();
-    float *y = r->floats + worker * r->floats_each, *a = y + r->chroma_width,
-          *b = a + r->chroma_width;
+    const guint worker = mleu_pool_current_worker(), width = r->chroma_width;
+    float *y = r->floats + worker * r->floats_each, *cb = y + (gsize)ROWS * width,
+          *cr = cb + (gsize)ROWS * width;
     guint16 *codes = r->samples + worker * r->samples_each;
-    const guint end = MIN((index + 1) * ROWS, r->chroma_height);
+    const guint begin = index * ROWS, end = MIN(begin + ROWS, r->chroma_height);
 
-    for (guint row = index * ROWS; row < end; row++) {
-        pass_luma(r, row, y);
-        if (row >= r->grey_rows && r->grey_columns < r->chroma_width && r->factor > 0) {
-            enlarge(r, row, 0, y, a);
-            enlarge(r, row, 1, y, b);
-            r->kernels->f32_chroma(a, b, y, a, b, r->chroma_width, &r->matrix);
-            memset(a, 0, r->grey_columns * sizeof(float));
-            memset(b, 0, r->grey_columns * sizeof(float));
-        } else {
-            memset(a, 0, (gsize)2 * r->chroma_width * sizeof(float));
-        }
+    for (guint row = begin; row < end; row++)
+        pass_luma(r, row, y + (gsize)(row - begin) * width);
+    find_chroma(r, begin, end, y, cb, cr);
+    for (guint row = begin; row < end; row++, y += width, cb += width, cr += width) {
         if (r->output.layout == MLEU_LAYOUT_YUV) {
-            write_chroma(r, &r->out->plane[1], row, a, codes);
-            write_chroma(r, &r->out->plane[2], row, b, codes);
+            write_chroma(r, &r->out->plane[1], row, cb, codes);
+            write_chroma(r, &r->out->plane[2], row, cr, codes);
         } else {
-            write_rgb(r, row, y, a, b, codes);
+            write_rgb(r, row, y, cb, cr, codes);
         }
     }
 }

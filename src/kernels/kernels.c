@@ -1,20 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/tiers.h"
 
-#define C_ENTRY(type, name, arguments) .name = mleu_##name##__c,
-static const MleuKernels kernels_c = {MLEU_KERNEL_LIST(C_ENTRY)};
+static MleuKernels tables[MLEU_N_TIERS];
 
-#if defined(__x86_64__)
+#define C_ENTRY(type, name, arguments) .name = mleu_##name##__c,
 #define AVX2_ENTRY(type, name, arguments) .name = mleu_##name##__avx2,
-static const MleuKernels kernels_avx2 = {MLEU_KERNEL_LIST(AVX2_ENTRY)};
+
+/* The C kernels first; each better tier overwrites what it has. */
+static void fill(void)
+{
+    tables[MLEU_TIER_C] = (MleuKernels){MLEU_KERNEL_LIST(C_ENTRY)};
+    for (guint tier = MLEU_TIER_C + 1; tier < MLEU_N_TIERS; tier++)
+        tables[tier] = tables[MLEU_TIER_C];
+#if defined(__x86_64__)
+    for (guint tier = MLEU_TIER_AVX2; tier < MLEU_N_TIERS; tier++)
+        tables[tier] = (MleuKernels){MLEU_KERNEL_LIST(AVX2_ENTRY)};
+#if defined(MLEU_HAVE_AVXVNNI)
+    MleuKernels *vnni = &tables[MLEU_TIER_AVXVNNI];
+    vnni->q8_conv = mleu_q8_conv__avxvnni;
+    vnni->q8_logits = mleu_q8_logits__avxvnni;
+    vnni->q8_dwconv = mleu_q8_dwconv__avxvnni;
 #endif
+    MleuKernels *wide = &tables[MLEU_TIER_AVX512VNNI];
+    wide->q8_conv = mleu_q8_conv__avx512vnni;
+    wide->q8_logits = mleu_q8_logits__avx512vnni;
+    wide->q8_dwconv = mleu_q8_dwconv__avx512vnni;
+    wide->q8_add = mleu_q8_add__avx512vnni;
+#endif
+}
 
 const MleuKernels *mleu_kernels_get(MleuTier tier)
 {
-#if defined(__x86_64__)
-    if (tier >= MLEU_TIER_AVX2)
-        return &kernels_avx2;
-#endif
-    (void)tier;
-    return &kernels_c;
+    static gsize ready;
+    if (g_once_init_enter(&ready)) {
+        fill();
+        g_once_init_leave(&ready, 1);
+    }
+    return &tables[tier];
 }

@@ -11,3 +11,14 @@ MLEU_KERNEL_LIST(MLEU_DECLARE_C)
 #define MLEU_DECLARE_AVX2(type, name, arguments) type mleu_##name##__avx2 arguments;
 MLEU_KERNEL_LIST(MLEU_DECLARE_AVX2)
 #undef MLEU_DECLARE_AVX2
+
+/* VNNI is for the quantised kernels alone. */
+#define MLEU_DECLARE(name, tier) __typeof__(mleu_##name##__c) mleu_##name##__##tier;
+MLEU_DECLARE(q8_conv, avxvnni)
+MLEU_DECLARE(q8_logits, avxvnni)
+MLEU_DECLARE(q8_dwconv, avxvnni)
+MLEU_DECLARE(q8_conv, avx512vnni)
+MLEU_DECLARE(q8_logits, avx512vnni)
+MLEU_DECLARE(q8_dwconv, avx512vnni)
+MLEU_DECLARE(q8_add, avx512vnni)
+#undef MLEU_DECLARE

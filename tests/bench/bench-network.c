@@ -52,7 +52,9 @@ static void measure(MleuModel *model, MleuPool *pool, const double *peaks)
 {
     Row rows[ROWS] = {0};
     guint n = 0, width, height;
-    for (guint tier = 0; tier <= (guint)mleu_cpu_best_tier(); tier++) {
+    for (guint tier = 0; tier < MLEU_N_TIERS; tier++) {
+        if (!mleu_cpu_has((MleuTier)tier))
+            continue;
         for (guint q8 = 0; q8 < (mleu_model_is_quantized(model) ? 2 : 1); q8++) {
             Row *row = &rows[n];
             row->tier = (MleuTier)tier;
@@ -89,7 +91,7 @@ static void measure(MleuModel *model, MleuPool *pool, const double *peaks)
         const gboolean q8 = row->precision == MLEU_PRECISION_INT8;
         const double seconds = bench_median(rows[i].seconds, row->tier == MLEU_TIER_C ? 3 : ROUNDS);
         const double peak = peaks[2 * row->tier + (q8 ? 1 : 0)];
-        printf("  %-5s %-8s %8.1f ms %7.1f GMAC/s", mleu_tier_name(row->tier),
+        printf("  %-10s %-8s %8.1f ms %7.1f GMAC/s", mleu_tier_name(row->tier),
                q8 ? "int8" : "float32", seconds * 1e3, macs / seconds * 1e-9);
         if (peak > 0)
             printf("  %3.0f %% of %.0f", 100 * macs / seconds / peak, peak * 1e-9);
@@ -112,7 +114,7 @@ int main(int argc, char **argv)
     double peaks[2 * MLEU_N_TIERS];
     MleuPool *pool = mleu_pool_new(1, NULL);
     for (guint tier = 0; tier < MLEU_N_TIERS; tier++) {
-        const gboolean have = tier <= (guint)mleu_cpu_best_tier();
+        const gboolean have = mleu_cpu_has((MleuTier)tier);
         peaks[2 * tier] = have ? bench_peak_float32((MleuTier)tier) : 0;
         peaks[2 * tier + 1] = have ? bench_peak_int8((MleuTier)tier) : 0;
     }

@@ -318,8 +318,13 @@ int main(int argc, char **argv)
         g_setenv("OMP_NUM_THREADS", "1", TRUE);
         execv("/proc/self/exe", argv);
     }
-    if (g_getenv("ONEDNN_MAX_CPU_ISA") == NULL && mleu_cpu_tier() == MLEU_TIER_AVX2)
-        check(dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2), "the tier");
+    static const dnnl_cpu_isa_t tiers[MLEU_N_TIERS] = {[MLEU_TIER_C] = dnnl_cpu_isa_all,
+                                                       [MLEU_TIER_AVX2] = dnnl_cpu_isa_avx2,
+                                                       [MLEU_TIER_AVXVNNI] = dnnl_cpu_isa_avx2_vnni,
+                                                       [MLEU_TIER_AVX512VNNI] =
+                                                           dnnl_cpu_isa_avx512_core_vnni};
+    if (g_getenv("ONEDNN_MAX_CPU_ISA") == NULL)
+        check(dnnl_set_max_cpu_isa(tiers[mleu_cpu_tier()]), "the tier");
     const dnnl_version_t *version = dnnl_version();
     printf("oneDNN %d.%d.%d, its instruction set 0x%x; this library's %s\n", version->major,
            version->minor, version->patch, (guint)dnnl_get_effective_cpu_isa(),

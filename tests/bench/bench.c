@@ -50,6 +50,33 @@ __attribute__((target("avx2"))) static double peak_int8_avx2(void)
     return 32.0 * SUMS * STEPS / seconds;
 }
 
+#define PEAK_VNNI(name, instructions, type, set1, zero, dot, bytes)                                \
+    __attribute__((target(instructions))) static double name(void)                                 \
+    {                                                                                              \
+        type sum[SUMS], x = set1(3);                                                               \
+        const type weight = set1(2);                                                               \
+        for (guint i = 0; i < SUMS; i++)                                                           \
+            sum[i] = zero();                                                                       \
+        const double begin = bench_cpu_seconds();                                                  \
+        for (guint step = 0; step < STEPS; step++) {                                               \
+            for (guint i = 0; i < SUMS; i++) {                                                     \
+                __asm__ volatile("" : "+x"(x));                                                    \
+                sum[i] = dot(sum[i], x, weight);                                                   \
+            }                                                                                      \
+        }                                                                                          \
+        const double seconds = bench_cpu_seconds() - begin;                                        \
+        for (guint i = 0; i < SUMS; i++)                                                           \
+            __asm__ volatile("" : : "x"(sum[i]));                                                  \
+        return (double)bytes * SUMS * STEPS / seconds;                                             \
+    }
+
+#if defined(MLEU_HAVE_AVXVNNI)
+PEAK_VNNI(peak_int8_avxvnni, "avx2,avxvnni", __m256i, _mm256_set1_epi8, _mm256_setzero_si256,
+          _mm256_dpbusd_avx_epi32, 32)
+#endif
+PEAK_VNNI(peak_int8_avx512vnni, "avx512f,avx512bw,avx512vnni", __m512i, _mm512_set1_epi8,
+          _mm512_setzero_si512, _mm512_dpbusd_epi32, 64)
+
 __attribute__((target("avx2,fma"))) static double peak_float32_avx2(void)
 {
     __m256 sum[SUMS], x = _mm256_set1_ps(1e-6f);
@@ -72,8 +99,18 @@ __attribute__((target("avx2,fma"))) static double peak_float32_avx2(void)
 double bench_peak_int8(MleuTier tier)
 {
 #if defined(__x86_64__)
-    if (tier == MLEU_TIER_AVX2)
+    switch (tier) {
+    case MLEU_TIER_AVX2:
         return peak_int8_avx2();
+#if defined(MLEU_HAVE_AVXVNNI)
+    case MLEU_TIER_AVXVNNI:
+        return peak_int8_avxvnni();
+#endif
+    case MLEU_TIER_AVX512VNNI:
+        return peak_int8_avx512vnni();
+    default:
+        break;
+    }
 #endif
     (void)tier;
     return 0;
@@ -82,7 +119,8 @@ double bench_peak_int8(MleuTier tier)
 double bench_peak_float32(MleuTier tier)
 {
 #if defined(__x86_64__)
-    if (tier == MLEU_TIER_AVX2)
+    /* Float32's kernels are the same on the tiers above. */
+    if (tier >= MLEU_TIER_AVX2)
         return peak_float32_avx2();
 #endif
     (void)tier;

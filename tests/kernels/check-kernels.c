@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every kernel on every tier that this machine has: the float32 ones against a plain reference in
- * double precision, within a bound that follows from the number of roundings; the quantised ones
- * against theirs to the bit. Guard values around each
- * output show writes outside it.
+ * Every kernel on every tier that this machine has, those of VNNI by emulation too: the float32
+ * ones against a plain reference in double precision, within a bound that follows from the number
+ * of roundings; the quantised ones against theirs to the bit. Guard values around each output show
+ * writes outside it.
  */
 #include <math.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "kernels/tiers.h"
 
 /* One rounding of float32, relative. */
 #define ROUNDING 6e-8
@@ -706,47 +706,86 @@ static void check_around(const MleuKernels *kernels)
 typedef struct {
     const char *name;
     void (*check)(const MleuKernels *kernels);
-    MleuTier tier;
+} Check;
+
+static const Check checks[] = {
+    {"gemm", check_gemm},           {"pointwise", check_pointwise},
+    {"dwconv", check_dwconv},       {"annealed-mean", check_annealed_mean},
+    {"chroma", check_chroma},       {"q8-conv", check_q8_conv},
+    {"q8-logits", check_q8_logits}, {"q8-mean", check_q8_mean},
+    {"q8-dwconv", check_q8_dwconv}, {"enlarge", check_enlarge},
+    {"q8-add", check_q8_add},       {"u8-sad", check_sad},
+    {"s16-walk", check_walk},       {"around", check_around},
+};
+
+typedef struct {
+    const Check *check;
+    const MleuKernels *kernels;
 } Case;
 
 static void run_case(gconstpointer data)
 {
     const Case *c = data;
-    c->check(mleu_kernels_get(c->tier));
+    c->check->check(c->kernels);
 }
+
+/* Cases for the checks whose names start with @prefix. */
+static void add_cases(GString *tiers, const char *tier, const MleuKernels *kernels,
+                      const char *prefix)
+{
+    g_string_append_printf(tiers, " %s", tier);
+    for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
+        if (!g_str_has_prefix(checks[i].name, prefix))
+            continue;
+        char *path = g_strdup_printf("/kernels/%s/%s", tier, checks[i].name);
+        Case *c = g_new(Case, 1);
+        *c = (Case){&checks[i], kernels};
+        g_test_add_data_func_full(path, c, run_case, g_free);
+        g_free(path);
+    }
+}
+
+#if defined(MLEU_EMULATED)
+#define DECLARE(name, tier) __typeof__(mleu_##name##__c) mleu_##name##__emulated_##tier;
+DECLARE(q8_conv, avxvnni)
+DECLARE(q8_logits, avxvnni)
+DECLARE(q8_dwconv, avxvnni)
+DECLARE(q8_conv, avx512vnni)
+DECLARE(q8_logits, avx512vnni)
+DECLARE(q8_dwconv, avx512vnni)
+DECLARE(q8_add, avx512vnni)
+
+/* The tiers that this machine may lack, by emulation. */
+static void add_emulated(GString *tiers)
+{
+    static MleuKernels narrow, wide;
+    narrow = wide = *mleu_kernels_get(MLEU_TIER_C);
+    narrow.q8_conv = mleu_q8_conv__emulated_avxvnni;
+    narrow.q8_logits = mleu_q8_logits__emulated_avxvnni;
+    narrow.q8_dwconv = mleu_q8_dwconv__emulated_avxvnni;
+    wide.q8_conv = mleu_q8_conv__emulated_avx512vnni;
+    wide.q8_logits = mleu_q8_logits__emulated_avx512vnni;
+    wide.q8_dwconv = mleu_q8_dwconv__emulated_avx512vnni;
+    wide.q8_add = mleu_q8_add__emulated_avx512vnni;
+    add_cases(tiers, "avxvnni(emulated)", &narrow, "q8");
+    add_cases(tiers, "avx512vnni(emulated)", &wide, "q8");
+}
+#else
+static void add_emulated(GString *tiers)
+{
+    g_string_append(tiers, "; none emulated: built without SIMD Everywhere");
+}
+#endif
 
 int main(int argc, char **argv)
 {
-    static const Case checks[] = {
-        {"gemm", check_gemm, MLEU_TIER_C},
-        {"pointwise", check_pointwise, MLEU_TIER_C},
-        {"dwconv", check_dwconv, MLEU_TIER_C},
-        {"annealed-mean", check_annealed_mean, MLEU_TIER_C},
-        {"chroma", check_chroma, MLEU_TIER_C},
-        {"q8-conv", check_q8_conv, MLEU_TIER_C},
-        {"q8-logits", check_q8_logits, MLEU_TIER_C},
-        {"q8-mean", check_q8_mean, MLEU_TIER_C},
-        {"q8-dwconv", check_q8_dwconv, MLEU_TIER_C},
-        {"enlarge", check_enlarge, MLEU_TIER_C},
-        {"q8-add", check_q8_add, MLEU_TIER_C},
-        {"around", check_around, MLEU_TIER_C},
-        {"u8-sad", check_sad, MLEU_TIER_C},
-        {"s16-walk", check_walk, MLEU_TIER_C},
-    };
-    static Case cases[MLEU_N_TIERS][G_N_ELEMENTS(checks)];
     GString *tiers = g_string_new(NULL);
     g_test_init(&argc, &argv, NULL);
-    for (guint tier = 0; tier <= (guint)mleu_cpu_best_tier(); tier++) {
-        g_string_append_printf(tiers, " %s", mleu_tier_name((MleuTier)tier));
-        for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
-            char *path =
-                g_strdup_printf("/kernels/%s/%s", mleu_tier_name((MleuTier)tier), checks[i].name);
-            cases[tier][i] = checks[i];
-            cases[tier][i].tier = (MleuTier)tier;
-            g_test_add_data_func(path, &cases[tier][i], run_case);
-            g_free(path);
-        }
+    for (guint tier = 0; tier < MLEU_N_TIERS; tier++) {
+        if (mleu_cpu_has((MleuTier)tier))
+            add_cases(tiers, mleu_tier_name((MleuTier)tier), mleu_kernels_get((MleuTier)tier), "");
     }
+    add_emulated(tiers);
     g_print("# tiers:%s\n", tiers->str);
     g_string_free(tiers, TRUE);
     return g_test_run();

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The quantised kernels with AVX-512 and its VNNI: a register has the sums of sixteen outputs, or
+ * channels, of one pixel. What lies beyond the last of them is masked out of loads and stores. */
+#include <immintrin.h>
+#include <string.h>
+
+#include "kernels/tiers.h"
+
+#ifndef TIER
+#define TIER(name) name##__avx512vnni
+#endif
+
+enum { LANES = 16 };
+
+/* The first @n of sixteen. */
+static inline __mmask16 first(gsize n)
+{
+    return (__mmask16)((1u << n) - 1);
+}
+
+static inline __m512i load_64(const void *bytes)
+{
+    return _mm512_loadu_si512(bytes);
+}
+
+static inline __m512i broadcast_four(const guint8 *bytes)
+{
+    gint32 four;
+    memcpy(&four, bytes, sizeof four);
+    return _mm512_set1_epi32(four);
+}
+
+/* The last one to three channels of a pixel, without the bytes beyond: another thread may be
+ * writing them. */
+static inline __m512i broadcast_rest(const guint8 *bytes, guint count)
+{
+    guint32 rest = bytes[0];
+    if (count > 1)
+        rest |= (guint32)bytes[1] << 8;
+    if (count > 2)
+        rest |= (guint32)bytes[2] << 16;
+    return _mm512_set1_epi32((gint32)rest);
+}
+
+/* The sums of every pixel, their bias included. `pixels` is a constant wherever this is called, so
+ * that they stay in registers; there are two for each pixel, for the products of one follow one
+ * another more slowly than they can be started. */
+static inline __attribute__((always_inline)) void dot_tile(__m512i *sums, guint pixels,
+                                                           const MleuQ8Tile *tile)
+{
+    const guint8 *const *in = tile->in;
+    const gint8 *weight = tile->weight;
+    const guint depth = tile->channels / 4, rest = tile->channels % 4;
+    __m512i others[MLEU_Q8_PIXELS];
+    for (guint p = 0; p < pixels; p++) {
+        sums[p] = load_64(tile->to.bias);
+        others[p] = _mm512_setzero_si512();
+    }
+    for (guint t = 0; t < tile->taps; t++, in += pixels) {
+        guint d = 0;
+        for (; d + 2 <= depth; d += 2, weight += 8 * MLEU_Q8_OUTPUTS) {
+            const __m512i even = load_64(weight), odd = load_64(weight + 4 * MLEU_Q8_OUTPUTS);
+            for (guint p = 0; p < pixels; p++)
+                sums[p] = _mm512_dpbusd_epi32(sums[p], broadcast_four(in[p] + 4 * d), even);
+            for (guint p = 0; p < pixels; p++)
+                others[p] = _mm512_dpbusd_epi32(others[p], broadcast_four(in[p] + 4 * d + 4), odd);
+        }
+        if (d < depth) {
+            const __m512i last = load_64(weight);
+            for (guint p = 0; p < pixels; p++)
+                sums[p] = _mm512_dpbusd_epi32(sums[p], broadcast_four(in[p] + 4 * d), last);
+            weight += 4 * MLEU_Q8_OUTPUTS;
+        }
+        if (rest > 0) {
+            const __m512i last = load_64(weight);
+            for (guint p = 0; p < pixels; p++)
+                others[p] =
+                    _mm512_dpbusd_epi32(others[p], broadcast_rest(in[p] + 4 * depth, rest), last);
+            weight += 4 * MLEU_Q8_OUTPUTS;
+        }
+    }
+    for (guint p = 0; p < pixels; p++)
+        sums[p] = _mm512_add_epi32(sums[p], others[p]);
+}
+
+/* Sixteen values by @scale, clamped and rounded. */
+static inline __m512i scaled(__m512i sums, __m512 scale, float low, float high)
+{
+    const __m512 values = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
+    return _mm512_cvtps_epi32(
+        _mm512_min_ps(_mm512_max_ps(values, _mm512_set1_ps(low)), _mm512_set1_ps(high)));
+}
+
+/* Stores the first @n bytes of sixteen values of 32 bits. */
+static inline void store_bytes(guint8 *out, __m512i values, gsize n)
+{
+    _mm_mask_storeu_epi8(out, first(n), _mm512_cvtepi32_epi8(values));
+}
+
+static inline void requantize(guint8 *out, gsize n, __m512i sums, const float *scale,
+                              const MleuRequantize *to)
+{
+    const __m512i values = scaled(sums, _mm512_loadu_ps(scale), (float)to->low, (float)to->high);
+    store_bytes(out, _mm512_add_epi32(values, _mm512_set1_epi32(to->zero)), n);
+}
+
+/* Calls f(pixels, ...) with the number of pixels as a constant. */
+#define WITH_CONSTANT_PIXELS(pixels, f, ...)                                                       \
+    switch (pixels) {                                                                              \
+    case 1:                                                                                        \
+        f(1, __VA_ARGS__);                                                                         \
+        break;                                                                                     \
+    case 2:                                                                                        \
+        f(2, __VA_ARGS__);                                                                         \
+        break;                                                                                     \
+    case 3:                                                                                        \
+        f(3, __VA_ARGS__);                                                                         \
+        break;                                                                                     \
+    case 4:                                                                                        \
+        f(4, __VA_ARGS__);                                                                         \
+        break;                                                                                     \
+    case 5:                                                                                        \
+        f(5, __VA_ARGS__);                                                                         \
+        break;                                                                                     \
+    default:                                                                                       \
+        f(6, __VA_ARGS__);                                                                         \
+        break;                                                                                     \
+    }
+
+static inline __attribute__((always_inline)) void conv_tile(guint pixels, guint8 *out, gsize step,
+                                                            gsize n, const MleuQ8Tile *tile)
+{
+    __m512i sums[MLEU_Q8_PIXELS];
+    dot_tile(sums, pixels, tile);
+    for (guint p = 0; p < pixels; p++)
+        requantize(out + p * step, n, sums[p], tile->to.scale, &tile->to);
+}
+
+void TIER(mleu_q8_conv)(guint8 *out, gsize step, gsize n, const MleuQ8Tile *tile)
+{
+    WITH_CONSTANT_PIXELS(tile->pixels, conv_tile, out, step, n, tile)
+}
+
+static inline __attribute__((always_inline)) void logits_tile(guint pixels, gint16 *out, gsize step,
+                                                              const MleuQ8Tile *tile)
+{
+    const __m512 scale = _mm512_loadu_ps(tile->to.scale);
+    __m512i sums[MLEU_Q8_PIXELS];
+    dot_tile(sums, pixels, tile);
+    for (guint p = 0; p < pixels; p++)
+        _mm256_storeu_si256((__m256i_u *)(out + p * step),
+                            _mm512_cvtepi32_epi16(scaled(sums[p], scale, -32767, 32767)));
+}
+
+void TIER(mleu_q8_logits)(gint16 *out, gsize step, const MleuQ8Tile *tile)
+{
+    WITH_CONSTANT_PIXELS(tile->pixels, logits_tile, out, step, tile)
+}
+
+/* Channels of two taps, in the lower and the upper half of 32 bits. */
+static inline __m512i pair_bytes(const guint8 *lower, const guint8 *upper, __mmask16 mask)
+{
+    const __m512i x = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, lower));
+    const __m512i y = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, upper));
+    return _mm512_or_si512(x, _mm512_slli_epi32(y, 16));
+}
+
+/* Their weights. */
+static inline __m512i pair_weights(__m128i lower, __m128i upper)
+{
+    const __m512i x = _mm512_and_si512(_mm512_cvtepi8_epi32(lower), _mm512_set1_epi32(0xffff));
+    return _mm512_or_si512(x, _mm512_slli_epi32(_mm512_cvtepi8_epi32(upper), 16));
+}
+
+/* Channels from `c` on of every pixel, `n` of sixteen, two taps at a time in 16 bits. */
+static inline __attribute__((always_inline)) void dwconv_tile(guint pixels, guint8 *out, gsize step,
+                                                              const MleuQ8Tile *tile, gsize c,
+                                                              gsize n, gsize row)
+{
+    __m512i sums[MLEU_Q8_PIXELS];
+    for (guint p = 0; p < pixels; p++)
+        sums[p] = load_64(tile->to.bias + c);
+    for (guint t = 0; t < tile->taps; t += 2) {
+        /* Where their number is odd, the last tap meets itself with a weight of 0. */
+        const gboolean both = t + 1 < tile->taps;
+        const guint8 *const *one = tile->in + t * pixels, *const *other = both ? one + pixels : one;
+        const gint8 *weight = tile->weight + t * row + c;
+        const __m512i weights = pair_weights(
+            _mm_loadu_si128((const __m128i_u *)weight),
+            both ? _mm_loadu_si128((const __m128i_u *)(weight + row)) : _mm_setzero_si128());
+        for (guint p = 0; p < pixels; p++)
+            sums[p] = _mm512_dpwssd_epi32(sums[p], pair_bytes(one[p] + c, other[p] + c, first(n)),
+                                          weights);
+    }
+    for (guint p = 0; p < pixels; p++)
+        requantize(out + p * step + c, n, sums[p], tile->to.scale + c, &tile->to);
+}
+
+void TIER(mleu_q8_dwconv)(guint8 *out, gsize step, const MleuQ8Tile *tile)
+{
+    const gsize row = (tile->channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
+    for (gsize c = 0; c < tile->channels; c += MLEU_Q8_CHANNELS) {
+        const gsize n = MIN(MLEU_Q8_CHANNELS, tile->channels - c);
+        WITH_CONSTANT_PIXELS(tile->pixels, dwconv_tile, out, step, tile, c, n, row)
+    }
+}
+
+void TIER(mleu_q8_add)(guint8 *out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job)
+{
+    const __m512i zero_a = _mm512_set1_epi32(job->zero_a), zero_b = _mm512_set1_epi32(job->zero_b);
+    const __m512 low = _mm512_set1_ps((float)job->low), high = _mm512_set1_ps((float)job->high);
+    for (gsize i = 0; i < n; i += LANES) {
+        const gsize count = MIN((gsize)LANES, n - i);
+        const __m512i x = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first(count), a + i));
+        const __m512i y = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first(count), b + i));
+        const __m512 one = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(x, zero_a)),
+                                         _mm512_set1_ps(job->scale_a));
+        const __m512 other = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(y, zero_b)),
+                                           _mm512_set1_ps(job->scale_b));
+        const __m512i sum =
+            _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(_mm512_add_ps(one, other), low), high));
+        store_bytes(out + i, _mm512_add_epi32(sum, _mm512_set1_epi32(job->zero)), count);
+    }
+}
