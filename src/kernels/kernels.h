@@ -132,6 +132,19 @@ typedef struct {
     gint32 zero_a, zero_b, zero, low, high;
 } MleuQ8Add;
 
+/** Sides of a tile of a 3 x 3 convolution by Winograd's method: outputs, and what they see. */
+#define MLEU_WINOGRAD_OUT 4
+#define MLEU_WINOGRAD_IN 6
+
+/**
+ * MleuWinograd: how tiles lie over a plane of @h x @w.
+ * @columns: tiles in a row of tiles.
+ * @pad_top: of an input, rows of zeros above it; @pad_left: columns.
+ */
+typedef struct {
+    guint h, w, columns, pad_top, pad_left;
+} MleuWinograd;
+
 /** Neighbouring samples that f32_filter multiplies at a time. */
 #define MLEU_FILTER_LANES 8
 
@@ -208,6 +221,13 @@ typedef struct {
     X(void, s16_walk,                                                                              \
       (gint32 * a, gint32 * b, gint32 * total, guint x, guint y, guint n, const MleuWalk *job))    \
     X(void, f32_dwconv, (const MleuDwconv *job))                                                   \
+    /* The transformed inputs of a row of tiles: point p of tile t at out[p step + t]. */          \
+    X(void, f32_winograd_in,                                                                       \
+      (float *out, gsize step, const float *plane, guint tile_row, const MleuWinograd *job))       \
+    /* From the products of a row of tiles, laid out alike, the rows of a plane. */                \
+    X(void, f32_winograd_out,                                                                      \
+      (float *plane, const float *in, gsize step, guint tile_row, float bias,                      \
+       MleuActivation activation, const MleuWinograd *job))                                        \
     /* x = activation(x + bias), n values in place. */                                             \
     X(void, f32_bias_activation, (float *x, gsize n, float bias, MleuActivation activation))       \
     /* out = activation(a + b); out may be a or b. */                                              \

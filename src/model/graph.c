@@ -636,6 +636,7 @@ void mleu_graph_free(MleuGraph *graph)
         MleuNode *node = &graph->nodes[i];
         g_free(node->name);
         g_free(node->weight);
+        g_free(node->winograd);
         g_free(node->bias);
         g_free(node->scale);
         g_free(node->offset);

@@ -44,6 +44,8 @@ typedef enum {
  * Owned by the graph. Of a quantised graph: %NULL until mleu_model_make_floats().
  * @bias: @channels values; zeros where the file has none.
  * @scale: affine: @channels values; likewise @offset.
+ * @winograd: in its place from the first float32 plan on, where the convolution is done so: see
+ * mleu_winograd_weights().
  * @weight_q8: of a quantised graph: the weight as the file has it, 8-bit; in the mapped file, and
  * gone when the model is loaded. @weight_scale: the factor of each of its @channels.
  * @out_scale: of a quantised graph: its output is @out_scale x (8-bit value - @out_zero); not of
@@ -61,6 +63,7 @@ typedef struct {
     guint factor;
     MleuActivation activation;
     float *weight;
+    float *winograd;
     float *bias;
     float *scale;
     float *offset;

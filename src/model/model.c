@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "model/graph.h"
+#include "nn/f32/winograd.h"
 #include "nn/q8/layers.h"
 
 struct _MleuModel {
@@ -148,9 +149,15 @@ gboolean mleu_model_make_floats(MleuModel *model)
     pthread_mutex_lock(&model->floats);
     for (guint i = 0; i < model->graph->n_nodes && good; i++) {
         MleuNode *node = &model->graph->nodes[i];
-        if (node->op == MLEU_OP_CONV2D && node->weight == NULL) {
+        if (node->op == MLEU_OP_CONV2D && node->weight == NULL && node->winograd == NULL) {
             node->weight = mleu_q8_layer_to_float(&model->q8_layers[i], node);
             good = node->weight != NULL;
+        }
+        const guint in = model->graph->nodes[node->inputs[0]].channels;
+        if (good && node->winograd == NULL && mleu_winograd_fits(node, in)) {
+            node->winograd = mleu_winograd_weights(node->weight, node->channels, in);
+            good = node->winograd != NULL;
+            g_clear_pointer(&node->weight, g_free);
         }
     }
     pthread_mutex_unlock(&model->floats);

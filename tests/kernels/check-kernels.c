@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels/tiers.h"
+#include "nn/f32/winograd.h"
 
 /* One rounding of float32, relative. */
 #define ROUNDING 6e-8
@@ -100,6 +101,52 @@ static void check_gemm(const MleuKernels *kernels)
         g_free(a);
         g_free(b);
         guarded_free(c, m * ldc);
+    }
+}
+
+/* A plane's 3 x 3 convolution by transforms of one channel, the products being made here in double
+ * precision, against the sum itself: sides through every remainder of a tile, and padding. */
+static void check_winograd(const MleuKernels *kernels)
+{
+    enum { POINTS = MLEU_WINOGRAD_IN * MLEU_WINOGRAD_IN, OUT = MLEU_WINOGRAD_OUT };
+    for (guint round = 0; round < 120; round++) {
+        const guint pad_top = round % 3, pad_left = round / 3 % 3;
+        const guint in_h = 3 + round % 11, in_w = 3 + round * 7 % 90;
+        const guint out_h = in_h + 2 * pad_top - 2, out_w = in_w + 2 * pad_left - 2;
+        const guint columns = (out_w + OUT - 1) / OUT, rows = (out_h + OUT - 1) / OUT;
+        const MleuWinograd source = {in_h, in_w, columns, pad_top, pad_left};
+        const MleuWinograd target = {out_h, out_w, columns, 0, 0};
+        const MleuActivation activation = (MleuActivation)(round % 4);
+        float *in = random_floats((gsize)in_h * in_w), *weight = random_floats(9);
+        float *points = mleu_winograd_weights(weight, 1, 1);
+        float *tiles = guarded_new((gsize)POINTS * columns);
+        float *out = guarded_new((gsize)out_h * out_w);
+        for (guint row = 0; row < rows; row++) {
+            kernels->f32_winograd_in(tiles, columns, in, row, &source);
+            for (guint i = 0; i < POINTS * columns; i++)
+                tiles[i] *= points[i / columns];
+            kernels->f32_winograd_out(out, tiles, columns, row, 0.5f, activation, &target);
+        }
+        for (guint y = 0; y < out_h; y++) {
+            for (guint x = 0; x < out_w; x++) {
+                double sum = 0.5;
+                for (guint k = 0; k < 9; k++) {
+                    const gint v = (gint)(y + k / 3) - (gint)pad_top,
+                               u = (gint)(x + k % 3) - (gint)pad_left;
+                    if (v >= 0 && u >= 0 && v < (gint)in_h && u < (gint)in_w)
+                        sum += (double)in[v * (gint)in_w + u] * (double)weight[k];
+                }
+                /* The rows of the transforms have sums of magnitudes of at most 10 (in), 1 / 2
+                 * (weights), 18 (out), each of them twice; some ten roundings on the way. */
+                check_close(out[y * out_w + x], activated(sum, activation),
+                            10 * ROUNDING * 10 * 10 * 0.5 * 0.5 * 18 * 18);
+            }
+        }
+        guarded_free(tiles, (gsize)POINTS * columns);
+        guarded_free(out, (gsize)out_h * out_w);
+        g_free(in);
+        g_free(weight);
+        g_free(points);
     }
 }
 
@@ -709,13 +756,21 @@ typedef struct {
 } Check;
 
 static const Check checks[] = {
-    {"gemm", check_gemm},           {"pointwise", check_pointwise},
-    {"dwconv", check_dwconv},       {"annealed-mean", check_annealed_mean},
-    {"chroma", check_chroma},       {"q8-conv", check_q8_conv},
-    {"q8-logits", check_q8_logits}, {"q8-mean", check_q8_mean},
-    {"q8-dwconv", check_q8_dwconv}, {"enlarge", check_enlarge},
-    {"q8-add", check_q8_add},       {"u8-sad", check_sad},
-    {"s16-walk", check_walk},       {"around", check_around},
+    {"gemm", check_gemm},
+    {"winograd", check_winograd},
+    {"pointwise", check_pointwise},
+    {"dwconv", check_dwconv},
+    {"annealed-mean", check_annealed_mean},
+    {"chroma", check_chroma},
+    {"q8-conv", check_q8_conv},
+    {"q8-logits", check_q8_logits},
+    {"q8-mean", check_q8_mean},
+    {"q8-dwconv", check_q8_dwconv},
+    {"enlarge", check_enlarge},
+    {"q8-add", check_q8_add},
+    {"u8-sad", check_sad},
+    {"s16-walk", check_walk},
+    {"around", check_around},
 };
 
 typedef struct {

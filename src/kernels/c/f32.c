@@ -3,3 +3,4 @@
 /* SSE2's and NEON's vectors. */
 #define GEMM_LANES 4
 #include "kernels/f32.inc"
+#include "kernels/winograd.inc"

@@ -2,3 +2,4 @@
 #define TIER(name) name##__avx2
 #define GEMM_LANES 8
 #include "kernels/f32.inc"
+#include "kernels/winograd.inc"

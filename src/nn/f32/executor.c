@@ -14,7 +14,8 @@ typedef struct {
     MleuValue *values; /* by node */
     MleuStep *steps;   /* without the input node */
     guint n_steps;
-    float *memory; /* arena and scratch */
+    gsize shared;  /* floats */
+    float *memory; /* arena, scratch, and what workers share */
     /* For the head's tasks. */
     float temperature;
     float *result;
@@ -62,7 +63,10 @@ static gsize make_steps(State *state, const MleuPlacement *places)
             step->copy[j] = step->node->op == MLEU_OP_CONCAT && places[input].offset != offset;
             offset += floats_of(&state->values[input]);
         }
-        scratch = MAX(scratch, prepare(step));
+        if (step->node->winograd != NULL)
+            state->shared = MAX(state->shared, mleu_winograd_prepare(step));
+        else
+            scratch = MAX(scratch, prepare(step));
     }
     return (scratch + 15) & ~(gsize)15;
 }
@@ -86,13 +90,15 @@ static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuP
     MleuPlacement *places = g_new0(MleuPlacement, graph->n_nodes);
     const gsize floats = mleu_arena_place(graph, sizes, sizes, places);
     const gsize scratch = make_steps(state, places);
-    gsize all;
+    gsize all = 0;
     if (floats <= MLEU_ARENA_MAX &&
-        g_size_checked_mul(&all, scratch, mleu_pool_get_threads(pool)) && all <= MLEU_ARENA_MAX)
-        state->memory = mleu_arena_allocate(floats + all, sizeof(float));
+        g_size_checked_mul(&all, scratch, mleu_pool_get_threads(pool)) && all <= MLEU_ARENA_MAX &&
+        state->shared <= MLEU_ARENA_MAX)
+        state->memory = mleu_arena_allocate(floats + all + state->shared, sizeof(float));
     if (state->memory != NULL) {
         state->context.scratch = state->memory + floats;
         state->context.scratch_size = scratch;
+        state->context.shared = state->context.scratch + all;
         /* Nothing writes to the input. */
         state->values[0].data = (float *)input;
         for (guint i = 1; i < graph->n_nodes; i++)
@@ -157,8 +163,11 @@ static void state_run(gpointer data, float temperature, const gint *cancel, floa
     for (guint s = 0; s < state->n_steps; s++) {
         if (cancel != NULL && g_atomic_int_get(cancel))
             return;
-        mleu_pool_run(state->context.pool, task_of(&state->steps[s]), &state->steps[s],
-                      state->steps[s].parts);
+        MleuStep *step = &state->steps[s];
+        if (step->node->winograd != NULL)
+            mleu_winograd_run(step);
+        else
+            mleu_pool_run(state->context.pool, task_of(step), step, step->parts);
     }
     if (cancel != NULL && g_atomic_int_get(cancel))
         return;

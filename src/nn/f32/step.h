@@ -3,6 +3,7 @@
 
 #include "kernels/kernels.h"
 #include "model/graph.h"
+#include "nn/f32/winograd.h"
 #include "pool.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,7 @@ typedef struct {
     MleuPool *pool;
     float *scratch;     /* of worker w: scratch + w * scratch_size */
     gsize scratch_size; /* floats for each worker */
+    float *shared;      /* of all workers, for one step at a time */
     const gint *cancel; /* of the current run; may be NULL */
 } MleuContext;
 
@@ -45,6 +47,9 @@ gsize mleu_conv_prepare(MleuStep *step);
 void mleu_conv_run(gpointer step, guint index, guint count);
 gsize mleu_transpose_prepare(MleuStep *step);
 void mleu_transpose_run(gpointer step, guint index, guint count);
+/* A step of several jobs: says how many floats it needs that all workers share. */
+gsize mleu_winograd_prepare(MleuStep *step);
+void mleu_winograd_run(const MleuStep *step);
 gsize mleu_plane_prepare(MleuStep *step);
 void mleu_plane_run(gpointer step, guint index, guint count);
 
