@@ -222,11 +222,13 @@ MLEU_API gboolean mleu_colorizer_recall(MleuColorizer *colorizer, guint frames,
  * where both formats are YUV and equal; then only chroma is written.
  * @params: strength and saturation are used.
  *
- * Enlarges the smoothed a*, b* to the output's chroma grid and writes the coloured frame. Where
- * output is YUV and its range and depth are the input's, its luma samples are copies of the
- * input's. Colours outside the RGB gamut are brought in by lowering chroma, never by touching luma.
- * May be called again with another frame, or with other parameters, without a new prediction: a
- * late frame takes the colours of the one before.
+ * Averages the smoothed a*, b* over cells that lie together and look the same, enlarges them to the
+ * output's chroma grid along the edges of the luma (of #MleuFrame.interlaced frames, each row by
+ * that of its own field), and writes the coloured frame. Where output is YUV and its range and
+ * depth are the input's, its luma samples are copies of the input's. Colours outside the RGB gamut
+ * are brought in by lowering chroma, never by touching luma. May be called again with another
+ * frame, or with other parameters, without a new prediction: a late frame takes the colours of the
+ * one before.
  *
  * Before the first prediction the colours are neutral. With a strength or saturation of 0 the frame
  * comes out grey, and nothing need be predicted for it.

@@ -634,7 +634,7 @@ static void check_sad(const MleuKernels *kernels)
 static void check_walk(const MleuKernels *kernels)
 {
     enum { WIDTH = 21, HEIGHT = 9, FRAMES = 7, ALL = WIDTH * HEIGHT };
-    guint32 memory[2][FRAMES][ALL + 1];
+    guint32 memory[2][FRAMES][ALL + 1] = {0};
     const guint32 *steps[FRAMES], *colours[FRAMES];
     for (guint round = 0; round < 100; round++) {
         gint32 ages[FRAMES], out[3][ALL + 1], expected[3][WIDTH];

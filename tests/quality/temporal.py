@@ -14,6 +14,9 @@ colourf.  colourfulness in percent of per-frame's
 CDC       distance of the colour distribution consistency to the true clip's, in thousandths
 E2000     mean CIEDE2000 to the true clip
 
+Every row of the library's has its colours settled on the small grid (mleu_guide_settle), "per frame, settled" and the settled
+averages too, which tell what that gives from what the motion gives.
+
 Everything is measured on pictures of the network's input size, to which a*, b* are enlarged linearly, the lightness as the
 network saw it. Predictions are kept in the cache folder. Then the clips are cut into pieces and joined at random, and the
 cuts that the library finds are counted.
@@ -40,6 +43,8 @@ from steadiness import read_clip
 STILL = 2.0  # L*
 CONSTANTS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0)  # seconds
 SMOOTHINGS = (0.1, 0.2, 0.3, 0.5, 1.0)
+DEFAULT = 0.5  # the library's smoothing
+SETTLED = (0.3, 1.0)
 INTERVALS = (2, 4)
 LOOKAHEADS = (2, 4, 8, 16)
 STRIP = 8  # frames
@@ -78,7 +83,7 @@ def frame_rate(clip):
     return int(numerator) / int(denominator)
 
 
-def replay(arguments, fps, lightness, ab, smoothing=0.3, interval=1, lookahead=0):
+def replay(arguments, fps, lightness, ab, smoothing=DEFAULT, interval=1, lookahead=0):
     """a*, b* of all frames, and what the program printed."""
     out = arguments.cache / "out.ab"
     text = subprocess.run([arguments.build / "tests/quality/replay", "--fps", str(fps), "--smoothing", str(smoothing),
@@ -93,6 +98,24 @@ def average(planes, fps, constant):
     for plane in planes[1:]:
         result.append(result[-1] + share * (plane - result[-1]))
     return result
+
+
+def settle(arguments, fps, lightness, planes):
+    """What the library settles each frame to, without a look at the others."""
+    path = arguments.cache / "in.ab"
+    with path.open("wb") as file:
+        for ab in planes:
+            file.write(np.array(ab.shape[:0:-1], "<u4").tobytes() + ab.astype("<f4").tobytes())
+    return replay(arguments, fps, lightness, path, smoothing=0)[0]
+
+
+def judge(means, name):
+    """Of the plain averages that are no farther from the truth than that row, those that are steadier."""
+    own = means[name]
+    rivals = {n: row for n, row in means.items() if n.startswith("average") and "settled" not in n and row["E2000"] <= own["E2000"]}
+    better = [n for n, row in rivals.items() if row["flicker"] < own["flicker"] or row["warping"] < own["warping"]]
+    return (f"{name}: CIEDE2000 no worse than its {own['E2000']:.3f} have {', '.join(rivals) or 'no plain averages'}; "
+            f"steadier of them: {', '.join(better) or 'none'}")
 
 
 def divergence(p, q):
@@ -177,7 +200,7 @@ def draw_curves(path, means):
     figure, axes = pyplot.subplots(1, 2, figsize=(13, 5))
     for axis, figure_of in zip(axes, ("flicker", "warping")):
         for start in ("average", "along motion", "per frame"):
-            points = {name[len(start) :]: row for name, row in means.items() if name.startswith(start)}
+            points = {name[len(start) :]: row for name, row in means.items() if name.startswith(start) and "settled" not in name}
             axis.plot([row["E2000"] for row in points.values()], [row[figure_of] for row in points.values()], "o-", label=start)
             for name, row in points.items():
                 axis.annotate(name, (row["E2000"], row[figure_of]), fontsize=7)
@@ -234,7 +257,9 @@ def main():
         systems = {"per frame": raw}
         if not arguments.quick:
             systems |= {f"average {c:g} s": average(raw, fps, c) for c in CONSTANTS}
-        for smoothing in (0.3,) if arguments.quick else SMOOTHINGS:
+            systems |= {f"average {c:g} s, settled": settle(arguments, fps, lightness, systems[f"average {c:g} s"]) for c in SETTLED}
+            systems["per frame, settled"] = settle(arguments, fps, lightness, raw)
+        for smoothing in (DEFAULT,) if arguments.quick else SMOOTHINGS:
             systems[f"along motion {smoothing:g} s"], lines = replay(arguments, fps, lightness, ab, smoothing)
             times += [float(line.split()[1]) for line in lines if line.startswith("ms")]
         for interval in INTERVALS:
@@ -243,17 +268,20 @@ def main():
             used.setdefault(name, []).append(lines[-1])
         for frames in () if arguments.quick else LOOKAHEADS:
             systems[f"looking {frames} ahead"], _ = replay(arguments, fps, lightness, ab, lookahead=frames)
-        strips += [clip.strip(systems[name]) for name in ("per frame", "along motion 0.3 s")] if arguments.strip else []
+        strips += [clip.strip(systems[name]) for name in ("per frame", f"along motion {DEFAULT:g} s")] if arguments.strip else []
         for name, planes in systems.items():
             rows.setdefault(name, []).append(clip.measure(planes))
 
     titles = list(next(iter(rows.values()))[0])
     means = {name: {t: np.mean([row[t] for row in of]) for t in titles} for name, of in rows.items()}
-    print(f"{'':<20}" + "".join(f"{t:>10}" for t in titles))
+    print(f"{'':<24}" + "".join(f"{t:>10}" for t in titles))
     whole = means["per frame"]["colourf."]
     for name, row in means.items():
         row["colourf."] *= 100 / whole
-        print(f"{name:<20}" + "".join(f"{row[t]:10.3f}" for t in titles))
+        print(f"{name:<24}" + "".join(f"{row[t]:10.3f}" for t in titles))
+    for name in (f"along motion {DEFAULT:g} s", "looking 8 ahead"):
+        if name in means and len(means) > 5:
+            print(judge(means, name))
     print(f"CPU of a frame: {np.mean(times):.2f} ms (worst clip {max(times):.2f})")
     for name, lines in used.items():
         print(f"{name}: {', '.join(lines)}")
