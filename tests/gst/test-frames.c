@@ -619,65 +619,6 @@ test_metas (gconstpointer out_format)
   g_free (out_caps);
 }
 
-/* A frame of stripes, those of every other row further on, coloured as that
- * interlace mode says. */
-static GstBuffer *
-color_combed (const gchar * format, const gchar * mode, GstVideoInfo * info)
-{
-  gchar *text = g_strdup_printf ("video/x-raw,format=%s,width=96,height=64,"
-      "framerate=25/1,interlace-mode=%s", format, mode);
-  GstHarness *h = test_harness (text, NULL);
-  GstVideoFrame frame;
-  GstBuffer *buffer;
-  gint x, y;
-
-  info_for (info, text);
-  buffer = test_frame (info, 1, 0);
-  g_assert_true (gst_video_frame_map (&frame, info, buffer, GST_MAP_WRITE));
-  for (y = 0; y < 64; y++)
-    for (x = 0; x < 96; x++)
-      ((guint8 *) GST_VIDEO_FRAME_PLANE_DATA (&frame, 0))[y *
-          GST_VIDEO_FRAME_PLANE_STRIDE (&frame, 0) + x] =
-          (x + 8 * (y % 2)) / 16 % 2 ? 200 : 50;
-  gst_video_frame_unmap (&frame);
-  /* What says so of a single frame, where the caps leave it open. */
-  if (g_str_equal (mode, "mixed"))
-    GST_BUFFER_FLAG_SET (buffer, GST_VIDEO_BUFFER_FLAG_INTERLACED);
-  buffer = gst_harness_push_and_pull (h, buffer);
-  gst_harness_teardown (h);
-  g_free (text);
-  return buffer;
-}
-
-/* Chroma of 4:2:0 follows the luma of its own field; that of 4:2:2 has a row
- * for each of luma, and nothing to tell apart. */
-static void
-test_interlaced (void)
-{
-  static const gchar *const formats[] = { "I420", "Y42B" };
-  guint i;
-
-  for (i = 0; i < G_N_ELEMENTS (formats); i++) {
-    GstVideoInfo info;
-    GstBuffer *plain = color_combed (formats[i], "progressive", &info);
-    GstBuffer *mixed = color_combed (formats[i], "mixed", &info);
-    GstBuffer *fields = color_combed (formats[i], "interleaved", &info);
-    GstMapInfo a, b;
-
-    test_assert_equal (&info, mixed, fields);
-    g_assert_true (gst_buffer_map (plain, &a, GST_MAP_READ));
-    g_assert_true (gst_buffer_map (fields, &b, GST_MAP_READ));
-    g_assert_cmpuint (a.size, ==, b.size);
-    g_assert_cmpmem (a.data, 96 * 64, b.data, 96 * 64);
-    g_assert_true ((memcmp (a.data, b.data, a.size) == 0) == (i == 1));
-    gst_buffer_unmap (plain, &a);
-    gst_buffer_unmap (fields, &b);
-    gst_buffer_unref (plain);
-    gst_buffer_unref (mixed);
-    gst_buffer_unref (fields);
-  }
-}
-
 int
 main (int argc, char **argv)
 {
@@ -700,7 +641,6 @@ main (int argc, char **argv)
   g_test_add_func ("/frames/window", test_window);
   g_test_add_func ("/frames/interlaced", test_interlaced);
   g_test_add_func ("/frames/in-place", test_in_place);
-  g_test_add_func ("/frames/interlaced", test_interlaced);
   g_test_add_data_func ("/frames/metas-in-place", "I420", test_metas);
   g_test_add_data_func ("/frames/metas-copied", "RGBA", test_metas);
   return test_end (g_test_run ());
