@@ -134,6 +134,18 @@ static gboolean on_interrupt(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* Of a run that was killed, or whose machine went down: said before it is overwritten. */
+static void say_what_is_left(const Run *run)
+{
+    GStatBuf status;
+
+    if (g_stat(run->options->part, &status) == 0)
+        fprintf(stderr,
+                "colorize-film: %s is what an earlier run left unfinished; the film is begun "
+                "anew\n",
+                run->options->part);
+}
+
 static void play(Run *run)
 {
     GstBus *bus = gst_element_get_bus(run->film->pipeline);
@@ -217,6 +229,7 @@ int main(int argc, char **argv)
     }
     if (run.film != NULL) {
         run.loop = g_main_loop_new(NULL, FALSE);
+        say_what_is_left(&run);
         play(&run);
         status = finish(&run);
         film_free(run.film);

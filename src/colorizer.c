@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "allocate.h"
 #include "color/correct.h"
 #include "color/guide.h"
 #include "color/render.h"
@@ -98,6 +99,45 @@ static guint round_up(guint value, guint multiple)
     return (value + multiple - 1) / multiple * multiple;
 }
 
+static void no_memory(const MleuConfig *config, GError **error)
+{
+    g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY,
+                "no memory to colour frames of %u x %u; choose a smaller render size",
+                config->input.width, config->input.height);
+}
+
+/* Everything but the pool and the plan, which are there. */
+static gboolean allocate(MleuColorizer *c, const MleuConfig *config, guint content_width,
+                         guint content_height)
+{
+    const guint width = config->input.width, height = config->input.height;
+    const MleuKernels *kernels = mleu_kernels_get(mleu_cpu_tier());
+    const double cell_x = (double)c->input_width / c->grid_width,
+                 cell_y = (double)c->input_height / c->grid_height;
+    const MleuGrid grid = {
+        .width = c->grid_width,
+        .height = c->grid_height,
+        .scale_x = (double)content_width / width / cell_x,
+        .scale_y = (double)content_height / height / cell_y,
+        .offset_x = (c->input_width - content_width) / 2 / cell_x,
+        .offset_y = (c->input_height - content_height) / 2 / cell_y,
+    };
+    c->predicted = mleu_try_new0(float, c->values);
+    c->colours = mleu_try_new0(float, c->values);
+    c->corrected = mleu_try_new0(float, c->values);
+    c->lumas = mleu_try_new0(float, (c->lookahead > 0 ? c->lookahead + 1 : 0) * (c->values / 2));
+    c->scaler = mleu_scaler_new(&config->input, c->input_width, c->input_height, content_width,
+                                content_height, c->pool);
+    c->motion =
+        mleu_motion_new(c->input_width, c->input_height, c->grid_width, c->grid_height, kernels);
+    c->history =
+        mleu_history_new(c->grid_width, c->grid_height, c->lookahead > 0, kernels, c->pool);
+    c->renderer = mleu_renderer_new(&config->input, &config->output, &grid, c->pool);
+    return mleu_guide_init(&c->guide, c->grid_width, c->grid_height, kernels) &&
+           c->predicted != NULL && c->colours != NULL && c->corrected != NULL && c->lumas != NULL &&
+           c->scaler != NULL && c->motion != NULL && c->history != NULL && c->renderer != NULL;
+}
+
 MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GError **error)
 {
     g_return_val_if_fail(model != NULL && config != NULL, NULL);
@@ -113,7 +153,11 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
                 content_height = (guint)MAX(lround(height * scale), 1);
     const guint stride = mleu_model_get_stride(model);
 
-    MleuColorizer *c = g_new0(MleuColorizer, 1);
+    MleuColorizer *c = mleu_try_new0(MleuColorizer, 1);
+    if (c == NULL) {
+        no_memory(config, error);
+        return NULL;
+    }
     c->model = mleu_model_ref(model);
     c->input_width = round_up(content_width, stride);
     c->input_height = round_up(content_height, stride);
@@ -125,32 +169,13 @@ MleuColorizer *mleu_colorizer_new(MleuModel *model, const MleuConfig *config, GE
         mleu_colorizer_free(c);
         return NULL;
     }
+    c->lookahead = config->lookahead;
     mleu_plan_get_grid(c->plan, &c->grid_width, &c->grid_height);
     c->values = (gsize)2 * c->grid_width * c->grid_height;
-    c->predicted = g_new0(float, c->values);
-    c->colours = g_new0(float, c->values);
-    c->corrected = g_new0(float, c->values);
-    c->scaler = mleu_scaler_new(&config->input, c->input_width, c->input_height, content_width,
-                                content_height, c->pool);
-    const double cell_x = (double)c->input_width / c->grid_width,
-                 cell_y = (double)c->input_height / c->grid_height;
-    const MleuGrid grid = {
-        .width = c->grid_width,
-        .height = c->grid_height,
-        .scale_x = (double)content_width / width / cell_x,
-        .scale_y = (double)content_height / height / cell_y,
-        .offset_x = (c->input_width - content_width) / 2 / cell_x,
-        .offset_y = (c->input_height - content_height) / 2 / cell_y,
-    };
-    c->motion = mleu_motion_new(c->input_width, c->input_height, c->grid_width, c->grid_height,
-                                mleu_kernels_get(mleu_cpu_tier()));
-    c->lookahead = config->lookahead;
-    c->history = mleu_history_new(c->grid_width, c->grid_height, c->lookahead > 0,
-                                  mleu_kernels_get(mleu_cpu_tier()), c->pool);
-    if (c->lookahead > 0)
-        c->lumas = g_new0(float, (gsize)(c->lookahead + 1) * c->grid_width * c->grid_height);
-    mleu_guide_init(&c->guide, c->grid_width, c->grid_height, mleu_kernels_get(mleu_cpu_tier()));
-    c->renderer = mleu_renderer_new(&config->input, &config->output, &grid, c->pool);
+    if (!allocate(c, config, content_width, content_height)) {
+        no_memory(config, error);
+        g_clear_pointer(&c, mleu_colorizer_free);
+    }
     return c;
 }
 

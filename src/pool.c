@@ -8,15 +8,24 @@
 
 #include <mleu/colorizer.h>
 
+#include "allocate.h"
+
 /* How long a thread looks for the next job before it sleeps, and the caller for the last parts of
  * one: about what sleeping and being woken take. The jobs of a frame mostly follow one another
  * within that time, frames do not. */
 #define SPIN_US 50
 
+/* What a thread is told when it begins. */
+typedef struct {
+    MleuPool *pool;
+    guint worker;
+} Start;
+
 struct _MleuPool {
     guint n_threads; /* the caller's included */
     guint processors;
     pthread_t threads[MLEU_THREADS_MAX];
+    Start starts[MLEU_THREADS_MAX];
     guint n_started;
 
     /* The job: written by the caller while no part is untaken or unfinished. */
@@ -116,17 +125,11 @@ static gboolean sleep_until_job(MleuPool *pool)
     return !quit;
 }
 
-typedef struct {
-    MleuPool *pool;
-    guint worker;
-} Start;
-
 static void *thread_main(void *data)
 {
-    Start *start = data;
+    const Start *start = data;
     MleuPool *pool = start->pool;
     current_worker = start->worker;
-    g_free(start);
 
     while (sleep_until_job(pool)) {
         do
@@ -168,7 +171,11 @@ static void wait_until_done(MleuPool *pool)
 
 MleuPool *mleu_pool_new(guint n_threads, GError **error)
 {
-    MleuPool *pool = g_new0(MleuPool, 1);
+    MleuPool *pool = mleu_try_new0(MleuPool, 1);
+    if (pool == NULL) {
+        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY, "no memory for threads");
+        return NULL;
+    }
     pool->processors = g_get_num_processors();
     if (n_threads == 0)
         n_threads = pool->processors;
@@ -177,15 +184,13 @@ MleuPool *mleu_pool_new(guint n_threads, GError **error)
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
     for (guint i = 1; i < pool->n_threads; i++) {
-        Start *start = g_new(Start, 1);
-        start->pool = pool;
-        start->worker = i;
-        const int code = pthread_create(&pool->threads[pool->n_started], NULL, thread_main, start);
+        pool->starts[i] = (Start){pool, i};
+        const int code = pthread_create(&pool->threads[pool->n_started], NULL, thread_main,
+                                        &pool->starts[i]);
         if (code != 0) {
             g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY,
                         "thread %u of %u cannot be started (%s); set fewer threads", i + 1,
                         pool->n_threads, g_strerror(code));
-            g_free(start);
             mleu_pool_free(pool);
             return NULL;
         }

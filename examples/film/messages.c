@@ -42,7 +42,9 @@ char *film_explain_error(const Film *film, GstMessage *message, const char *miss
     if (missing != NULL)
         text = g_strdup(missing);
     else if (g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT))
-        text = g_strdup_printf("%s: no space left on the disk", film->options->part);
+        text = g_strdup_printf("%s: no space left on the disk; make room there, or "
+                               "write OUT to another one, and begin anew",
+                               film->options->part);
     else if (comes_from(film, message, "filesink"))
         text = g_strdup_printf("%s: cannot be written: %s", film->options->part, error->message);
     else if (comes_from(film, message, "mleucolorize") || comes_from(film, message, "x264enc"))

@@ -99,7 +99,7 @@ MLEU_API guint64 mleu_model_get_parameters(const MleuModel *model);
  * @height: input height in pixels, likewise.
  *
  * Returns: the multiply-accumulate operations of one run; 0 for a size that the network does not
- * take.
+ * take, and where there is no memory to count them.
  */
 MLEU_API guint64 mleu_model_get_macs(const MleuModel *model, guint width, guint height);
 

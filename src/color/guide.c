@@ -4,17 +4,21 @@
 #include <math.h>
 #include <string.h>
 
+#include "allocate.h"
+
 /* Steps of the table from L* to luma. */
 #define TABLE 1024
 
-void mleu_guide_init(MleuGuide *guide, guint width, guint height, const MleuKernels *kernels)
+gboolean mleu_guide_init(MleuGuide *guide, guint width, guint height, const MleuKernels *kernels)
 {
     const gsize cells = (gsize)width * height;
     const gsize padded = (gsize)(width + 2 * MLEU_AROUND) * (height + 2 * MLEU_AROUND);
     guide->width = width;
     guide->height = height;
     guide->kernels = kernels;
-    guide->memory = g_new0(float, 7 * cells + 3 * padded);
+    guide->memory = mleu_try_new0(float, 7 * cells + 3 * padded);
+    if (guide->memory == NULL)
+        return FALSE;
     guide->luma = guide->memory;
     for (guint c = 0; c < 2; c++) {
         guide->slope[c] = guide->memory + (1 + 3 * c) * cells;
@@ -23,6 +27,7 @@ void mleu_guide_init(MleuGuide *guide, guint width, guint height, const MleuKern
     }
     for (guint k = 0; k < G_N_ELEMENTS(guide->padded); k++)
         guide->padded[k] = guide->memory + 7 * cells + k * padded;
+    return TRUE;
 }
 
 void mleu_guide_clear(MleuGuide *guide)

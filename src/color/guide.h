@@ -22,7 +22,8 @@ typedef struct {
     const MleuKernels *kernels;
 } MleuGuide;
 
-void mleu_guide_init(MleuGuide *guide, guint width, guint height, const MleuKernels *kernels);
+/** mleu_guide_init: Returns: %FALSE where there is no memory. */
+gboolean mleu_guide_init(MleuGuide *guide, guint width, guint height, const MleuKernels *kernels);
 void mleu_guide_clear(MleuGuide *guide);
 
 /**

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "allocate.h"
+
 /* Chroma rows that one task makes, an even number for pairs of interlaced ones, and the samples of
  * each that it colours before it goes on to the next row: what these read of the enlarged grid
  * stays in the first-level cache. */
@@ -53,12 +55,14 @@ struct _MleuRenderer {
 };
 
 /* The places of the chroma samples along one direction. */
-static void taps_init(Taps *taps, guint count, guint shift, MleuSiting siting, guint luma_size,
-                      double scale, double offset, guint cells)
+static gboolean taps_init(Taps *taps, guint count, guint shift, MleuSiting siting, guint luma_size,
+                          double scale, double offset, guint cells)
 {
-    taps->cell = g_new(guint, count);
-    taps->next = g_new(guint, count);
-    taps->share = g_new(float, count);
+    taps->cell = mleu_try_new0(guint, count);
+    taps->next = mleu_try_new0(guint, count);
+    taps->share = mleu_try_new0(float, count);
+    if (taps->cell == NULL || taps->next == NULL || taps->share == NULL)
+        return FALSE;
     for (guint i = 0; i < count; i++) {
         /* Centre of the sample in luma pixels, pixel k covering k .. k + 1. At an odd border the
          * last sample has only one luma pixel to serve. */
@@ -71,6 +75,7 @@ static void taps_init(Taps *taps, guint count, guint shift, MleuSiting siting, g
         taps->next[i] = MIN(taps->cell[i] + 1, cells - 1);
         taps->share[i] = (float)(position - taps->cell[i]);
     }
+    return TRUE;
 }
 
 static void taps_clear(Taps *taps)
@@ -85,7 +90,7 @@ static void taps_clear(Taps *taps)
 static guint16 *make_luma_table(const MleuLuma *luma, const MleuFormat *output)
 {
     const guint count = luma->depth == 8 ? 256 : 65536, most = (1u << output->depth) - 1;
-    guint16 *table = g_new(guint16, count);
+    guint16 *table = mleu_try_new0(guint16, count);
     double black, white;
     mleu_format_luma_range(output, &black, &white);
     double in_black, in_white;
@@ -94,7 +99,7 @@ static guint16 *make_luma_table(const MleuLuma *luma, const MleuFormat *output)
     if (input.layout == MLEU_LAYOUT_RGB)
         input.range = MLEU_RANGE_FULL;
     mleu_format_luma_range(&input, &in_black, &in_white);
-    for (guint i = 0; i < count; i++) {
+    for (guint i = 0; i < count && table != NULL; i++) {
         const double value = black + (i - in_black) / (in_white - in_black) * (white - black);
         table[i] = (guint16)CLAMP(floor(value + 0.5), 0, most);
     }
@@ -104,8 +109,10 @@ static guint16 *make_luma_table(const MleuLuma *luma, const MleuFormat *output)
 MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *output,
                                 const MleuGrid *grid, MleuPool *pool)
 {
-    MleuRenderer *r = g_new0(MleuRenderer, 1);
+    MleuRenderer *r = mleu_try_new0(MleuRenderer, 1);
     double centre, span;
+    if (r == NULL)
+        return NULL;
     r->input = *input;
     r->output = *output;
     r->grid = *grid;
@@ -120,7 +127,8 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
     r->chroma_height = mleu_format_chroma_height(output);
     r->same_luma = input->layout != MLEU_LAYOUT_RGB && output->layout == MLEU_LAYOUT_YUV &&
                    input->depth == output->depth && input->range == output->range;
-    if (!r->same_luma && output->layout == MLEU_LAYOUT_YUV)
+    const gboolean converts = !r->same_luma && output->layout == MLEU_LAYOUT_YUV;
+    if (converts)
         r->luma_table = make_luma_table(&r->luma, output);
     mleu_format_chroma_range(output, &centre, &span);
     r->centre = (float)centre;
@@ -128,19 +136,23 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
     r->maximum = (1u << output->depth) - 1;
     r->is_bytes = r->luma.is_bytes && r->same_luma && output->chroma_shift_x == 1 &&
                   output->chroma_shift_y == 1;
-    taps_init(&r->columns, r->chroma_width, output->chroma_shift_x, output->siting_x, output->width,
-              grid->scale_x, grid->offset_x, grid->width);
-    taps_init(&r->rows, r->chroma_height, output->chroma_shift_y, output->siting_y, output->height,
-              grid->scale_y, grid->offset_y, grid->height);
+    const gboolean has_taps =
+        taps_init(&r->columns, r->chroma_width, output->chroma_shift_x, output->siting_x,
+                  output->width, grid->scale_x, grid->offset_x, grid->width) &&
+        taps_init(&r->rows, r->chroma_height, output->chroma_shift_y, output->siting_y,
+                  output->height, grid->scale_y, grid->offset_y, grid->height);
 
     const guint threads = mleu_pool_get_threads(pool);
     /* y, a, b of a task's chroma samples (Cb and Cr take the place of a and b). */
     r->floats_each = (gsize)3 * ROWS * r->chroma_width;
-    r->wide = g_new(float, (gsize)N_PLANES * grid->height * r->chroma_width);
+    r->wide = mleu_try_new0(float, (gsize)N_PLANES * grid->height * r->chroma_width);
     /* Two rows of luma, one spare, one of output. */
     r->samples_each = (gsize)4 * input->width;
-    r->floats = g_new(float, r->floats_each *threads);
-    r->samples = g_new(guint16, r->samples_each * threads);
+    r->floats = mleu_try_new0(float, r->floats_each *threads);
+    r->samples = mleu_try_new0(guint16, r->samples_each * threads);
+    if ((converts && r->luma_table == NULL) || !has_taps || r->wide == NULL || r->floats == NULL ||
+        r->samples == NULL)
+        g_clear_pointer(&r, mleu_renderer_free);
     return r;
 }
 

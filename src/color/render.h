@@ -28,6 +28,7 @@ typedef struct {
  */
 typedef struct _MleuRenderer MleuRenderer;
 
+/** mleu_renderer_new: Returns: %NULL where there is no memory. */
 MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *output,
                                 const MleuGrid *grid, MleuPool *pool);
 void mleu_renderer_free(MleuRenderer *renderer);

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "allocate.h"
+
 /* Rows of the small picture that one task makes. */
 #define ROWS 8
 
@@ -35,14 +37,16 @@ struct _MleuScaler {
 
 /* An average over the area where samples shrink, linear interpolation between centres where they
  * grow. */
-static void filter_init(Filter *filter, guint in, guint out)
+static gboolean filter_init(Filter *filter, guint in, guint out)
 {
     const double scale = (double)in / out;
     const guint taps = scale > 1 ? (guint)ceil(scale) + 1 : 2;
     filter->taps = (taps + MLEU_FILTER_LANES - 1) / MLEU_FILTER_LANES * MLEU_FILTER_LANES;
-    filter->first = g_new(guint, out);
-    filter->count = g_new(guint, out);
-    filter->weight = g_new0(float, (gsize)filter->taps *out);
+    filter->first = mleu_try_new0(guint, out);
+    filter->count = mleu_try_new0(guint, out);
+    filter->weight = mleu_try_new0(float, (gsize)filter->taps *out);
+    if (filter->first == NULL || filter->count == NULL || filter->weight == NULL)
+        return FALSE;
     for (guint i = 0; i < out; i++) {
         const double begin = i * scale, end = (i + 1) * scale;
         float *weight = filter->weight + (gsize)i * filter->taps;
@@ -61,6 +65,7 @@ static void filter_init(Filter *filter, guint in, guint out)
             weight[1] = (float)(centre - first);
         }
     }
+    return TRUE;
 }
 
 static void filter_clear(Filter *filter)
@@ -82,7 +87,9 @@ static double lightness_of(double y)
 MleuScaler *mleu_scaler_new(const MleuFormat *format, guint width, guint height,
                             guint content_width, guint content_height, MleuPool *pool)
 {
-    MleuScaler *scaler = g_new0(MleuScaler, 1);
+    MleuScaler *scaler = mleu_try_new0(MleuScaler, 1);
+    if (scaler == NULL)
+        return NULL;
     mleu_luma_init(&scaler->luma, format);
     scaler->pool = pool;
     scaler->width = width;
@@ -91,16 +98,18 @@ MleuScaler *mleu_scaler_new(const MleuFormat *format, guint width, guint height,
     scaler->content_height = content_height;
     scaler->left = (width - content_width) / 2;
     scaler->top = (height - content_height) / 2;
-    filter_init(&scaler->horizontal, format->width, content_width);
-    filter_init(&scaler->vertical, format->height, content_height);
+    const gboolean has_filters = filter_init(&scaler->horizontal, format->width, content_width) &&
+                                 filter_init(&scaler->vertical, format->height, content_height);
     for (guint i = 0; i < G_N_ELEMENTS(scaler->table); i++)
         scaler->table[i] = (float)lightness_of(MIN(i, TABLE) / (double)TABLE);
     const guint threads = mleu_pool_get_threads(pool);
     scaler->kernels = mleu_kernels_get(mleu_cpu_tier());
-    scaler->rows = g_new0(const guint8 *, (gsize)threads * scaler->vertical.taps);
-    scaler->samples = g_new(guint16, (gsize)2 * threads * format->width);
+    scaler->rows = mleu_try_new0(const guint8 *, (gsize)threads * scaler->vertical.taps);
+    scaler->samples = mleu_try_new0(guint16, (gsize)2 * threads * format->width);
     scaler->sums_each = (gsize)format->width + scaler->horizontal.taps;
-    scaler->sums = g_new0(float, (gsize)threads * scaler->sums_each);
+    scaler->sums = mleu_try_new0(float, (gsize)threads * scaler->sums_each);
+    if (!has_filters || scaler->rows == NULL || scaler->samples == NULL || scaler->sums == NULL)
+        g_clear_pointer(&scaler, mleu_scaler_free);
     return scaler;
 }
 

@@ -21,6 +21,8 @@ typedef struct _MleuScaler MleuScaler;
  * mleu_scaler_new:
  * @width: the network's input.
  * @content_width: the scaled picture within it.
+ *
+ * Returns: %NULL where there is no memory.
  */
 MleuScaler *mleu_scaler_new(const MleuFormat *format, guint width, guint height,
                             guint content_width, guint content_height, MleuPool *pool);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "allocate.h"
 #include "model/json.h"
 
 /* What is needed while a graph is read. */
@@ -183,10 +184,18 @@ static gboolean check_finite(Reader *reader, const MleuTensor *tensor, const flo
                   tensor->count - finite);
 }
 
+static float *new_floats(Reader *reader, guint count)
+{
+    float *values = mleu_try_new0(float, count);
+    if (values == NULL)
+        refuse(reader, MLEU_ERROR_NO_MEMORY, "no memory for %u values", count);
+    return values;
+}
+
 /* Float32 values of a tensor, those of an I8 one unscaled. */
 static float *read_values(Reader *reader, const MleuTensor *tensor)
 {
-    float *values = g_try_new(float, tensor->count);
+    float *values = mleu_try_new0(float, tensor->count);
     if (values == NULL) {
         refuse(reader, MLEU_ERROR_NO_MEMORY, "tensor %s: no memory for %" G_GSIZE_FORMAT " weights",
                tensor->name, tensor->count);
@@ -304,7 +313,7 @@ static gboolean read_convolution(Reader *reader, MleuNode *node, guint in_channe
     if (json_object_has_member(reader->object, "bias"))
         node->bias = take_vector(reader, "bias", node->channels);
     else
-        node->bias = g_new0(float, node->channels);
+        node->bias = new_floats(reader, node->channels);
     return node->bias != NULL;
 }
 
@@ -318,8 +327,8 @@ static float *read_affine_field(Reader *reader, const char *key, guint channels)
         refuse(reader, MLEU_ERROR_FORMAT, "%s is neither a number nor the name of a tensor", key);
         return NULL;
     }
-    float *values = g_new(float, channels);
-    for (guint c = 0; c < channels; c++)
+    float *values = new_floats(reader, channels);
+    for (guint c = 0; c < channels && values != NULL; c++)
         values[c] = (float)json_node_get_double(member);
     return values;
 }
@@ -441,7 +450,9 @@ static gboolean read_nodes(Reader *reader, JsonNode *member)
     if (count < 2 || count > MLEU_NODES_MAX)
         return refuse(reader, MLEU_ERROR_UNSUPPORTED, "%u nodes; from 2 to %d can be run", count,
                       MLEU_NODES_MAX);
-    graph->nodes = g_new0(MleuNode, count);
+    graph->nodes = mleu_try_new0(MleuNode, count);
+    if (graph->nodes == NULL)
+        return refuse(reader, MLEU_ERROR_NO_MEMORY, "no memory for %u nodes", count);
     for (guint i = 0; i < count; i++) {
         JsonNode *element = json_array_get_element(array, i);
         JsonNode *name = JSON_NODE_HOLDS_OBJECT(element)
@@ -550,8 +561,8 @@ static gboolean check_leftovers(Reader *reader)
 static gboolean check_sizes(Reader *reader)
 {
     const MleuGraph *graph = reader->graph;
-    guint *side = g_new0(guint, graph->n_nodes);
-    gboolean good = TRUE;
+    guint *side = mleu_try_new0(guint, graph->n_nodes);
+    gboolean good = side != NULL || refuse(reader, MLEU_ERROR_NO_MEMORY, "no memory for its sizes");
     for (guint i = 0; i < graph->n_nodes && good; i++) {
         const MleuNode *node = &graph->nodes[i];
         guint h = graph->stride, w = graph->stride;
@@ -591,11 +602,17 @@ MleuGraph *mleu_graph_new(const MleuSafetensors *file, const char *path, GError 
     JsonNode *root = mleu_json_parse(text, strlen(text), path, error);
     if (root == NULL)
         return NULL;
+    MleuGraph *graph = mleu_try_new0(MleuGraph, 1);
+    if (graph == NULL) {
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY, "%s: no memory for its graph", path);
+        json_node_unref(root);
+        return NULL;
+    }
 
     Reader reader = {
         .file = file,
         .path = path,
-        .graph = g_new0(MleuGraph, 1),
+        .graph = graph,
         .nodes = g_hash_table_new(g_str_hash, g_str_equal),
         .used = g_hash_table_new(g_str_hash, g_str_equal),
         .object = json_node_get_object(root),

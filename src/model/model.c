@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "allocate.h"
 #include "model/graph.h"
 #include "nn/f32/winograd.h"
 #include "nn/q8/layers.h"
@@ -30,19 +31,25 @@ MleuModel *mleu_model_load(const char *path, GError **error)
     const char *license = mleu_safetensors_metadata(file, "mleu.license");
     MleuModel *model = NULL;
     MleuGraph *graph = NULL;
+    MleuQ8Layer *layers = NULL;
     if (name == NULL)
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_FORMAT,
                     "%s: no mleu.name in the metadata: not an MLEU model", path);
     else
         graph = mleu_graph_new(file, path, error);
-    MleuQ8Layer *layers = NULL;
     if (graph != NULL && graph->quantized) {
         layers = mleu_q8_layers_new(graph, path, error);
         if (layers == NULL)
             g_clear_pointer(&graph, mleu_graph_free);
     }
-    if (graph != NULL) {
-        model = g_new0(MleuModel, 1);
+    if (graph != NULL)
+        model = mleu_try_new0(MleuModel, 1);
+    if (graph != NULL && model == NULL) {
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY, "%s: no memory for this model", path);
+        mleu_q8_layers_free(layers, graph);
+        mleu_graph_free(graph);
+    }
+    if (model != NULL) {
         g_atomic_ref_count_init(&model->references);
         pthread_mutex_init(&model->floats, NULL);
         model->name = g_strdup(name);
@@ -169,9 +176,9 @@ guint64 mleu_model_get_macs(const MleuModel *model, guint width, guint height)
     const MleuGraph *graph = model->graph;
     if (width == 0 || height == 0 || width % graph->stride != 0 || height % graph->stride != 0)
         return 0;
-    guint *h = g_new0(guint, graph->n_nodes), *w = g_new0(guint, graph->n_nodes);
+    guint *h = mleu_try_new0(guint, graph->n_nodes), *w = mleu_try_new0(guint, graph->n_nodes);
     guint64 macs = 0;
-    for (guint i = 0; i < graph->n_nodes; i++) {
+    for (guint i = 0; i < graph->n_nodes && h != NULL && w != NULL; i++) {
         const MleuNode *node = &graph->nodes[i];
         h[i] = height;
         w[i] = width;

@@ -10,6 +10,7 @@
 
 #include <mleu/error.h>
 
+#include "allocate.h"
 #include "model/json.h"
 
 /* A header as large as its bound could name this many tensors; a network has some hundred. */
@@ -283,7 +284,12 @@ static MleuSafetensors *open_file(const char *path, GError **error)
     if (mapping == NULL)
         return NULL;
 
-    MleuSafetensors *file = g_new0(MleuSafetensors, 1);
+    MleuSafetensors *file = mleu_try_new0(MleuSafetensors, 1);
+    if (file == NULL) {
+        g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY, "%s: no memory to read it", path);
+        g_mapped_file_unref(mapping);
+        return NULL;
+    }
     file->mapping = mapping;
     file->tensors = g_array_new(FALSE, FALSE, sizeof(MleuTensor));
     file->by_name = g_hash_table_new(g_str_hash, g_str_equal);

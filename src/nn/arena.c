@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocate.h"
+
 /* Places are multiples of a cache line of floats. */
 #define LINE 16
 
@@ -85,8 +87,10 @@ static gsize first_fit(const MleuGraph *graph, const Life *lives, const Life *li
 gsize mleu_arena_place(const MleuGraph *graph, const gsize *sizes, const gsize *slices,
                        MleuPlacement *places)
 {
-    Life *lives = g_new0(Life, graph->n_nodes);
+    Life *lives = mleu_try_new0(Life, graph->n_nodes);
     gsize total = 0;
+    if (lives == NULL)
+        return G_MAXSIZE;
     for (guint i = 0; i < graph->n_nodes; i++) {
         lives[i].owner = i;
         lives[i].birth = G_MAXUINT;

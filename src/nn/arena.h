@@ -23,7 +23,8 @@ typedef struct {
  * @slices: units by which each moves the next input of a concatenation on: its whole size where
  * channels are planes, a pixel's size where they lie side by side.
  *
- * Returns: the size of the arena in units.
+ * Returns: the size of the arena in units; %G_MAXSIZE, more than any may have, where there is no
+ * memory to work it out.
  */
 gsize mleu_arena_place(const MleuGraph *graph, const gsize *sizes, const gsize *slices,
                        MleuPlacement *places);

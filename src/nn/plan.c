@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "allocate.h"
 #include "nn/arena.h"
 #include "nn/executor.h"
 
@@ -73,13 +74,24 @@ static gboolean sizes_are_sane(const MleuPlan *plan)
     return TRUE;
 }
 
+static void no_memory(guint width, guint height, GError **error)
+{
+    g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY,
+                "no memory to run this model at %u x %u; choose a smaller render size", width,
+                height);
+}
+
 MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPrecision precision,
                         MleuPool *pool, GError **error)
 {
-    MleuPlan *plan = g_new0(MleuPlan, 1);
+    MleuPlan *plan = mleu_try_new0(MleuPlan, 1);
+    if (plan == NULL) {
+        no_memory(width, height, error);
+        return NULL;
+    }
     plan->model = mleu_model_ref(model);
     plan->graph = mleu_model_get_graph(model);
-    plan->shapes = g_new0(MleuShape, plan->graph->n_nodes);
+    plan->shapes = mleu_try_new0(MleuShape, plan->graph->n_nodes);
     plan->executor = precision != MLEU_PRECISION_FLOAT32 && plan->graph->quantized
                          ? &mleu_q8_executor
                          : &mleu_f32_executor;
@@ -87,20 +99,20 @@ MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPrecisi
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED,
                     "model %s is not quantised: it runs in float32 only",
                     mleu_model_get_name(model));
+    } else if (plan->shapes == NULL) {
+        no_memory(width, height, error);
     } else if (infer_shapes(plan, width, height, error)) {
         const MleuShape *last = &plan->shapes[plan->graph->n_nodes - 1];
         if (sizes_are_sane(plan)) {
             plan->input = mleu_arena_allocate((gsize)width * height, sizeof(float));
-            plan->result = g_try_new0(float, (gsize)2 * last->h * last->w);
+            plan->result = mleu_try_new0(float, (gsize)2 * last->h * last->w);
         }
         const gboolean has_weights =
             plan->executor != &mleu_f32_executor || mleu_model_make_floats(model);
         if (plan->input != NULL && plan->result != NULL && has_weights)
             plan->state = plan->executor->new (model, plan->shapes, pool, plan->input);
         if (plan->state == NULL)
-            g_set_error(error, MLEU_ERROR, MLEU_ERROR_NO_MEMORY,
-                        "no memory to run this model at %u x %u; choose a smaller render size",
-                        width, height);
+            no_memory(width, height, error);
     }
     if (plan->state == NULL)
         g_clear_pointer(&plan, mleu_plan_free);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "allocate.h"
+
 #define BLOCK MLEU_SAD_BLOCK
 
 /* Side of a pixel of the small picture, in which large motion is found. */
@@ -66,13 +68,14 @@ struct _MleuMotion {
     const MleuKernels *kernels;
 };
 
-static void picture_init(Picture *picture, guint width, guint height)
+static gboolean picture_init(Picture *picture, guint width, guint height)
 {
     picture->width = width;
     picture->height = height;
-    picture->before = g_new0(guint8, (gsize)width * height);
-    picture->now = g_new0(guint8, (gsize)width * height);
-    picture->matched = g_new0(guint8, (gsize)width * height);
+    picture->before = mleu_try_new0(guint8, (gsize)width * height);
+    picture->now = mleu_try_new0(guint8, (gsize)width * height);
+    picture->matched = mleu_try_new0(guint8, (gsize)width * height);
+    return picture->before != NULL && picture->now != NULL && picture->matched != NULL;
 }
 
 static void picture_clear(Picture *picture)
@@ -85,24 +88,31 @@ static void picture_clear(Picture *picture)
 MleuMotion *mleu_motion_new(guint width, guint height, guint grid_width, guint grid_height,
                             const MleuKernels *kernels)
 {
-    MleuMotion *m = g_new0(MleuMotion, 1);
+    MleuMotion *m = mleu_try_new0(MleuMotion, 1);
+    if (m == NULL)
+        return NULL;
     m->kernels = kernels;
     m->grid_width = grid_width;
     m->grid_height = grid_height;
     m->large_enough = MIN(width, height) >= QUARTER * BLOCK;
-    picture_init(&m->full, width, height);
-    picture_init(&m->quarter, width / QUARTER, height / QUARTER);
+    gboolean good = picture_init(&m->full, width, height) &&
+                    picture_init(&m->quarter, width / QUARTER, height / QUARTER);
     m->columns = (width + BLOCK - 1) / BLOCK;
     m->rows = (height + BLOCK - 1) / BLOCK;
     m->coarse_columns = (m->quarter.width + BLOCK - 1) / BLOCK;
     m->coarse_rows = (m->quarter.height + BLOCK - 1) / BLOCK;
-    m->blocks = g_new0(Vector, (gsize)m->columns * m->rows);
-    m->parts = g_new0(Vector, (gsize)m->columns * m->rows);
-    m->textures = g_new0(guint, (gsize)m->columns * m->rows);
-    m->coarse = g_new0(Vector, (gsize)m->coarse_columns * m->coarse_rows);
-    m->coarse_matched = g_new0(Vector, (gsize)m->coarse_columns * m->coarse_rows);
-    m->cells = g_new0(Vector, (gsize)grid_width * grid_height);
-    m->differences = g_new0(guint, (gsize)grid_width * grid_height);
+    m->blocks = mleu_try_new0(Vector, (gsize)m->columns * m->rows);
+    m->parts = mleu_try_new0(Vector, (gsize)m->columns * m->rows);
+    m->textures = mleu_try_new0(guint, (gsize)m->columns * m->rows);
+    m->coarse = mleu_try_new0(Vector, (gsize)m->coarse_columns * m->coarse_rows);
+    m->coarse_matched = mleu_try_new0(Vector, (gsize)m->coarse_columns * m->coarse_rows);
+    m->cells = mleu_try_new0(Vector, (gsize)grid_width * grid_height);
+    m->differences = mleu_try_new0(guint, (gsize)grid_width * grid_height);
+    good = good && m->blocks != NULL && m->parts != NULL && m->textures != NULL &&
+           m->coarse != NULL && m->coarse_matched != NULL && m->cells != NULL &&
+           m->differences != NULL;
+    if (!good)
+        g_clear_pointer(&m, mleu_motion_free);
     return m;
 }
 

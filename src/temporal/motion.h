@@ -22,6 +22,8 @@ typedef struct _MleuMotion MleuMotion;
 /**
  * mleu_motion_new:
  * @width: of the network's input, whole multiples of the grid's.
+ *
+ * Returns: %NULL where there is no memory.
  */
 MleuMotion *mleu_motion_new(guint width, guint height, guint grid_width, guint grid_height,
                             const MleuKernels *kernels);

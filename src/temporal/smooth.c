@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "allocate.h"
+
 /* One more than is remembered: the next frame's motion is written while all others stay. */
 #define SLOTS (MLEU_HISTORY + 1)
 
@@ -47,19 +49,26 @@ struct _MleuHistory {
 MleuHistory *mleu_history_new(guint width, guint height, gboolean looks_ahead,
                               const MleuKernels *kernels, MleuPool *pool)
 {
-    MleuHistory *h = g_new0(MleuHistory, 1);
+    MleuHistory *h = mleu_try_new0(MleuHistory, 1);
+    if (h == NULL)
+        return NULL;
     h->width = width;
     h->height = height;
     h->kernels = kernels;
     h->pool = pool;
-    h->sums = g_new0(gint32, (gsize)6 * width * mleu_pool_get_threads(pool));
-    for (guint i = 0; i < SLOTS; i++) {
-        h->slots[i].steps = g_new0(guint32, (gsize)width * height);
+    h->sums = mleu_try_new0(gint32, (gsize)6 * width * mleu_pool_get_threads(pool));
+    gboolean good = h->sums != NULL;
+    for (guint i = 0; i < SLOTS && good; i++) {
+        h->slots[i].steps = mleu_try_new0(guint32, (gsize)width * height);
         if (looks_ahead)
-            h->slots[i].onward = g_new0(guint32, (gsize)width * height);
+            h->slots[i].onward = mleu_try_new0(guint32, (gsize)width * height);
         /* The kernel reads one more. */
-        h->slots[i].colours = g_new0(guint32, (gsize)width * height + 1);
+        h->slots[i].colours = mleu_try_new0(guint32, (gsize)width * height + 1);
+        good = h->slots[i].steps != NULL && h->slots[i].colours != NULL &&
+               (!looks_ahead || h->slots[i].onward != NULL);
     }
+    if (!good)
+        g_clear_pointer(&h, mleu_history_free);
     return h;
 }
 

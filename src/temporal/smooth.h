@@ -29,7 +29,7 @@ G_BEGIN_DECLS
 typedef struct _MleuHistory MleuHistory;
 
 /** mleu_history_new: @looks_ahead: whether the colours of any but the newest frame will be wanted.
- */
+ * Returns: %NULL where there is no memory. */
 MleuHistory *mleu_history_new(guint width, guint height, gboolean looks_ahead,
                               const MleuKernels *kernels, MleuPool *pool);
 void mleu_history_free(MleuHistory *history);

@@ -2,6 +2,7 @@
 /* Runs a graph in float32: values are planar, channels x h x w. */
 #include "nn/executor.h"
 
+#include "allocate.h"
 #include "nn/arena.h"
 #include "nn/f32/step.h"
 
@@ -71,29 +72,21 @@ static gsize make_steps(State *state, const MleuPlacement *places)
     return (scratch + 15) & ~(gsize)15;
 }
 
-static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuPool *pool,
-                          const float *input)
+/* Every value's place in one arena; @sizes and @places: by node. */
+static gboolean place_values(State *state, const MleuShape *shapes, const float *input,
+                             gsize *sizes, MleuPlacement *places)
 {
-    const MleuGraph *graph = mleu_model_get_graph(model);
-    State *state = g_new0(State, 1);
-    state->graph = graph;
-    state->context.kernels = mleu_kernels_get(mleu_cpu_tier());
-    state->context.pool = pool;
-    state->values = g_new0(MleuValue, graph->n_nodes);
-    state->steps = g_new0(MleuStep, graph->n_nodes);
-
-    gsize *sizes = g_new0(gsize, graph->n_nodes);
+    const MleuGraph *graph = state->graph;
     for (guint i = 0; i < graph->n_nodes; i++) {
         state->values[i] = (MleuValue){shapes[i].channels, shapes[i].h, shapes[i].w, NULL};
         sizes[i] = floats_of(&state->values[i]);
     }
-    MleuPlacement *places = g_new0(MleuPlacement, graph->n_nodes);
     const gsize floats = mleu_arena_place(graph, sizes, sizes, places);
     const gsize scratch = make_steps(state, places);
+    const guint threads = mleu_pool_get_threads(state->context.pool);
     gsize all = 0;
-    if (floats <= MLEU_ARENA_MAX &&
-        g_size_checked_mul(&all, scratch, mleu_pool_get_threads(pool)) && all <= MLEU_ARENA_MAX &&
-        state->shared <= MLEU_ARENA_MAX)
+    if (floats <= MLEU_ARENA_MAX && g_size_checked_mul(&all, scratch, threads) &&
+        all <= MLEU_ARENA_MAX && state->shared <= MLEU_ARENA_MAX)
         state->memory = mleu_arena_allocate(floats + all + state->shared, sizeof(float));
     if (state->memory != NULL) {
         state->context.scratch = state->memory + floats;
@@ -110,9 +103,33 @@ static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuP
                 step->in[j].data = state->values[step->node->inputs[j]].data;
         }
     }
+    return state->memory != NULL;
+}
+
+static gboolean place(State *state, const MleuShape *shapes, const float *input)
+{
+    gsize *sizes = mleu_try_new0(gsize, state->graph->n_nodes);
+    MleuPlacement *places = mleu_try_new0(MleuPlacement, state->graph->n_nodes);
+    const gboolean good =
+        sizes != NULL && places != NULL && place_values(state, shapes, input, sizes, places);
     g_free(places);
     g_free(sizes);
-    if (state->memory == NULL)
+    return good;
+}
+
+static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuPool *pool,
+                          const float *input)
+{
+    const MleuGraph *graph = mleu_model_get_graph(model);
+    State *state = mleu_try_new0(State, 1);
+    if (state == NULL)
+        return NULL;
+    state->graph = graph;
+    state->context.kernels = mleu_kernels_get(mleu_cpu_tier());
+    state->context.pool = pool;
+    state->values = mleu_try_new0(MleuValue, graph->n_nodes);
+    state->steps = mleu_try_new0(MleuStep, graph->n_nodes);
+    if (state->values == NULL || state->steps == NULL || !place(state, shapes, input))
         g_clear_pointer(&state, state_free);
     return state;
 }

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "allocate.h"
 #include "nn/arena.h"
 #include "nn/q8/layers.h"
 
@@ -342,12 +343,12 @@ static void make_step(State *state, guint index, const MleuQ8Layer *layers,
         state->pointers_size = MAX(state->pointers_size, (gsize)step->layer->taps * step->block);
 }
 
-/* Every value's place; the last node has none, since its head reads it tile by tile. */
-static gboolean place(State *state, const MleuShape *shapes, const MleuQ8Layer *layers)
+/* Every value's place, and the steps between; @sizes, @slices and @places: by node. The last node
+ * has no place, since its head reads it tile by tile. */
+static gboolean place_values(State *state, const MleuShape *shapes, const MleuQ8Layer *layers,
+                             gsize *sizes, gsize *slices, MleuPlacement *places)
 {
     const MleuGraph *graph = state->graph;
-    gsize *sizes = g_new0(gsize, graph->n_nodes), *slices = g_new0(gsize, graph->n_nodes);
-    MleuPlacement *places = g_new0(MleuPlacement, graph->n_nodes);
     for (guint i = 1; i + 1 < graph->n_nodes; i++) {
         sizes[i] = (gsize)shapes[i].h * shapes[i].w * shapes[i].channels;
         slices[i] = shapes[i].channels;
@@ -355,19 +356,31 @@ static gboolean place(State *state, const MleuShape *shapes, const MleuQ8Layer *
     const gsize bytes = mleu_arena_place(graph, sizes, slices, places);
     if (bytes <= MLEU_ARENA_MAX)
         state->memory = mleu_arena_allocate(bytes, 1);
+    if (state->memory == NULL)
+        return FALSE;
     for (guint i = 0; i < graph->n_nodes; i++) {
         Value *value = &state->values[i];
         *value = (Value){.channels = shapes[i].channels, .h = shapes[i].h, .w = shapes[i].w};
         value->pixel = shapes[places[i].owner].channels;
-        if (i > 0 && i + 1 < graph->n_nodes && state->memory != NULL)
+        if (i > 0 && i + 1 < graph->n_nodes)
             value->data = state->memory + places[i].offset;
     }
     for (guint i = 1; i < graph->n_nodes; i++)
         make_step(state, i, layers, places);
+    return TRUE;
+}
+
+static gboolean place(State *state, const MleuShape *shapes, const MleuQ8Layer *layers)
+{
+    const guint n = state->graph->n_nodes;
+    gsize *sizes = mleu_try_new0(gsize, n), *slices = mleu_try_new0(gsize, n);
+    MleuPlacement *places = mleu_try_new0(MleuPlacement, n);
+    const gboolean good = sizes != NULL && slices != NULL && places != NULL &&
+                          place_values(state, shapes, layers, sizes, slices, places);
     g_free(places);
-    g_free(sizes);
     g_free(slices);
-    return state->memory != NULL;
+    g_free(sizes);
+    return good;
 }
 
 static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuPool *pool,
@@ -375,23 +388,29 @@ static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuP
 {
     const MleuGraph *graph = mleu_model_get_graph(model);
     const MleuQ8Layer *layers = mleu_model_get_q8_layers(model);
-    State *state = g_new0(State, 1);
+    State *state = mleu_try_new0(State, 1);
+    if (state == NULL)
+        return NULL;
     state->graph = graph;
     state->kernels = mleu_kernels_get(mleu_cpu_tier());
     state->pool = pool;
     state->input = input;
-    state->values = g_new0(Value, graph->n_nodes);
-    state->steps = g_new0(Step, graph->n_nodes - 1);
-    if (!place(state, shapes, layers)) {
+    state->values = mleu_try_new0(Value, graph->n_nodes);
+    state->steps = mleu_try_new0(Step, graph->n_nodes - 1);
+    if (state->values == NULL || state->steps == NULL || !place(state, shapes, layers)) {
         state_free(state);
         return NULL;
     }
     const guint threads = mleu_pool_get_threads(pool);
-    state->pointers = g_new0(const guint8 *, threads * state->pointers_size);
+    state->pointers = mleu_try_new0(const guint8 *, threads * state->pointers_size);
     state->logits_size =
         (gsize)MLEU_Q8_PIXELS * layers[graph->n_nodes - 1].blocks * MLEU_Q8_OUTPUTS;
-    state->logits = g_new0(gint16, threads * state->logits_size);
-    state->bins = g_new0(gint32, 2 * graph->classes);
+    state->logits = mleu_try_new0(gint16, threads * state->logits_size);
+    state->bins = mleu_try_new0(gint32, 2 * graph->classes);
+    if (state->pointers == NULL || state->logits == NULL || state->bins == NULL) {
+        state_free(state);
+        return NULL;
+    }
     for (guint i = 0; i < 2 * graph->classes; i++)
         state->bins[i] = (gint32)lrintf(graph->bins[i] * BIN_UNIT);
     state->softmax =

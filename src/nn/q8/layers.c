@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "allocate.h"
+
 static gboolean refuse(const char *path, const MleuNode *node, MleuError code, GError **error,
                        const char *text)
 {
@@ -41,17 +43,26 @@ static gsize packed_at(const MleuQ8Layer *layer, gsize output, gsize tap, gsize 
            channel % 4;
 }
 
+static gboolean no_memory(const char *path, const MleuNode *node, GError **error)
+{
+    return refuse(path, node, MLEU_ERROR_NO_MEMORY, error, "no memory for its weights");
+}
+
 /* The file's [out, in, kh, kw] to blocks of 16 outputs of taps x depth x 16 x 4. */
-static gboolean pack_dense(const MleuNode *node, MleuQ8Layer *layer)
+static gboolean pack_dense(const MleuNode *node, MleuQ8Layer *layer, const char *path,
+                           GError **error)
 {
     const gsize taps = layer->taps, channels = layer->channels, whole = channels / 4 * 4;
     layer->blocks = (node->channels + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS;
     layer->block_bytes = taps * round_up(layer->channels, 4) * MLEU_Q8_OUTPUTS;
-    layer->weight = g_malloc0(layer->blocks * layer->block_bytes);
+    layer->weight = mleu_try_new0(gint8, layer->blocks * layer->block_bytes);
+    if (layer->weight == NULL)
+        return no_memory(path, node, error);
     for (guint o = 0; o < node->channels; o++) {
         const gint8 *row = node->weight_q8 + o * channels * taps;
         if (!pairs_fit(row, channels, taps))
-            return FALSE;
+            return refuse(path, node, MLEU_ERROR_FORMAT, error,
+                          "two neighbouring weights of one sign add up to more than 128");
         for (gsize t = 0; t < taps; t++) {
             gint8 *packed = layer->weight + packed_at(layer, o, t, 0);
             const gint8 *from = row + t;
@@ -69,19 +80,24 @@ static gboolean pack_dense(const MleuNode *node, MleuQ8Layer *layer)
 }
 
 /* [channels, 1, kh, kw] to taps x channels. */
-static void pack_depthwise(const MleuNode *node, MleuQ8Layer *layer)
+static gboolean pack_depthwise(const MleuNode *node, MleuQ8Layer *layer, const char *path,
+                               GError **error)
 {
-    layer->weight = g_malloc0(layer->taps * round_up(layer->channels, MLEU_Q8_CHANNELS));
+    layer->weight =
+        mleu_try_new0(gint8, (gsize)layer->taps * round_up(layer->channels, MLEU_Q8_CHANNELS));
+    if (layer->weight == NULL)
+        return no_memory(path, node, error);
     for (guint c = 0; c < node->channels; c++) {
         for (guint t = 0; t < layer->taps; t++)
             layer->weight[packed_at(layer, c, t, 0)] = node->weight_q8[c * layer->taps + t];
     }
+    return TRUE;
 }
 
 float *mleu_q8_layer_to_float(const MleuQ8Layer *layer, const MleuNode *node)
 {
     const gsize channels = layer->depthwise ? 1 : layer->channels;
-    float *values = g_try_new(float, node->channels *channels * layer->taps), *value = values;
+    float *values = mleu_try_new0(float, node->channels *channels * layer->taps), *value = values;
     for (gsize o = 0; o < node->channels && values != NULL; o++) {
         for (gsize c = 0; c < channels; c++) {
             for (gsize t = 0; t < layer->taps; t++)
@@ -118,16 +134,17 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
     if (node->inputs[0] == 0)
         return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error,
                       "in a quantised graph only affine nodes read the input");
-    if (layer->depthwise)
-        pack_depthwise(node, layer);
-    else if (!pack_dense(node, layer))
-        return refuse(path, node, MLEU_ERROR_FORMAT, error,
-                      "two neighbouring weights of one sign add up to more than 128");
+    if (!(layer->depthwise ? pack_depthwise(node, layer, path, error)
+                           : pack_dense(node, layer, path, error)))
+        return FALSE;
 
     const guint padded = round_up(node->channels, MLEU_Q8_OUTPUTS);
     const gsize row = (layer->depthwise ? 1 : in_channels) * layer->taps;
-    layer->bias = g_new0(gint32, padded);
-    layer->scale = g_new0(float, padded);
+    layer->bias = mleu_try_new0(gint32, padded);
+    layer->scale = mleu_try_new0(float, padded);
+    layer->padding = mleu_try_new0(guint8, in_channels);
+    if (layer->bias == NULL || layer->scale == NULL || layer->padding == NULL)
+        return no_memory(path, node, error);
     /* 255 x 127 x 2^14 < 2^29: a sum, the share of the zero and the bias together stay in 32 bits.
      */
     if (row > 1 << 14)
@@ -144,7 +161,6 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
         layer->bias[o] = (gint32)bias - in->out_zero * sum;
         layer->scale[o] = (float)(last ? unit * MLEU_Q8_LOGIT : unit / (double)node->out_scale);
     }
-    layer->padding = g_malloc(in_channels);
     memset(layer->padding, in->out_zero, in_channels);
     layer->to.bias = layer->bias;
     layer->to.scale = layer->scale;
@@ -216,7 +232,11 @@ static gboolean prepare(const MleuGraph *graph, guint index, MleuQ8Layer *layer,
 
 MleuQ8Layer *mleu_q8_layers_new(MleuGraph *graph, const char *path, GError **error)
 {
-    MleuQ8Layer *layers = g_new0(MleuQ8Layer, graph->n_nodes);
+    MleuQ8Layer *layers = mleu_try_new0(MleuQ8Layer, graph->n_nodes);
+    if (layers == NULL) {
+        no_memory(path, &graph->nodes[0], error);
+        return NULL;
+    }
     for (guint i = 0; i < graph->n_nodes; i++) {
         if (!prepare(graph, i, &layers[i], path, error)) {
             mleu_q8_layers_free(layers, graph);
