@@ -682,74 +682,6 @@ static void check_walk(const MleuKernels *kernels)
     }
 }
 
-/* Both kernels of the small grid against their definitions in double, at every width; and the same
- * bits on every tier. */
-static void check_around(const MleuKernels *kernels)
-{
-    enum { MOST = 140, SIDE = 2 * MLEU_AROUND + 1, STRIDE = MOST + 2 * MLEU_AROUND };
-    static const double share[SIDE] = {1, 4, 6, 4, 1};
-    const MleuKernels *plain = mleu_kernels_get(MLEU_TIER_C);
-    float memory[3][SIDE][STRIDE], out[3][MOST + 1], same[3][MOST + 1];
-    for (guint round = 0; round < 200; round++) {
-        const gsize n = 1 + (round * 7) % MOST;
-        MleuAround job;
-        for (guint v = 0; v < SIDE; v++) {
-            for (guint x = 0; x < STRIDE; x++) {
-                memory[0][v][x] = round % 3 == 0 ? 0.5f : 0.5f + 0.5f * next_random();
-                memory[1][v][x] = 100 * next_random();
-                memory[2][v][x] = 100 * next_random();
-            }
-            job.luma[v] = memory[0][v] + MLEU_AROUND;
-            job.value[0][v] = memory[1][v] + MLEU_AROUND;
-            job.value[1][v] = memory[2][v] + MLEU_AROUND;
-        }
-        memset(out, 0, sizeof out);
-        memset(same, 0, sizeof same);
-        kernels->f32_alike(out[0], out[1], n, &job);
-        plain->f32_alike(same[0], same[1], n, &job);
-        for (gsize i = 0; i < n; i++) {
-            double sum[2] = {0, 0}, total = 0;
-            for (guint k = 0; k < SIDE * SIDE; k++) {
-                const guint u = k % SIDE, v = k / SIDE;
-                const double apart =
-                    fabs((double)memory[0][v][i + u] - (double)job.luma[MLEU_AROUND][i]);
-                const double weight = share[u] * share[v] * MAX(0, 1 - apart / 0.2);
-                total += weight;
-                for (guint c = 0; c < 2; c++)
-                    sum[c] += weight * (double)memory[1 + c][v][i + u];
-            }
-            for (guint c = 0; c < 2; c++)
-                g_assert_cmpfloat_with_epsilon(out[c][i], sum[c] / total, 1e-3);
-        }
-        g_assert_cmpmem(out, 2 * sizeof out[0], same, 2 * sizeof same[0]);
-        for (guint c = 0; c < 2; c++) {
-            kernels->f32_fit(out[0], out[1], out[2], n, &job, c);
-            plain->f32_fit(same[0], same[1], same[2], n, &job, c);
-            for (gsize i = 0; i < n; i++) {
-                double mean[2] = {0, 0}, variance = 0, covariance = 0;
-                double low = (double)job.value[c][MLEU_AROUND][i], high = low;
-                for (guint k = 0; k < 9; k++) {
-                    const double value = (double)memory[1 + c][1 + k / 3][1 + i + k % 3];
-                    mean[0] += (double)memory[0][1 + k / 3][1 + i + k % 3] / 9;
-                    mean[1] += value / 9;
-                    low = MIN(low, value);
-                    high = MAX(high, value);
-                }
-                for (guint k = 0; k < 9; k++) {
-                    const double off = (double)memory[0][1 + k / 3][1 + i + k % 3] - mean[0];
-                    variance += off * off / 9;
-                    covariance +=
-                        off * ((double)memory[1 + c][1 + k / 3][1 + i + k % 3] - mean[1]) / 9;
-                }
-                g_assert_cmpfloat_with_epsilon(out[0][i], covariance / (variance + 0.0016), 0.05);
-                g_assert_cmpfloat(out[1][i], ==, (float)low);
-                g_assert_cmpfloat(out[2][i], ==, (float)high);
-            }
-            g_assert_cmpmem(out, sizeof out, same, sizeof same);
-        }
-    }
-}
-
 typedef struct {
     const char *name;
     void (*check)(const MleuKernels *kernels);
@@ -770,7 +702,6 @@ static const Check checks[] = {
     {"q8-add", check_q8_add},
     {"u8-sad", check_sad},
     {"s16-walk", check_walk},
-    {"around", check_around},
 };
 
 typedef struct {

@@ -2,8 +2,10 @@
 /*
  * The kernels between code values and floats, on every tier that this machine has: to the bit
  * against the definition, one rounded operation at a time, at every size of a vector's tail. What
- * lies after each output shows writes beyond it; inputs end where they are read to.
+ * lies after each output shows writes beyond it; inputs end where they are read to. Those that look
+ * around in the small grid: against double precision, and the same bits as in C.
  */
+#include <math.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -26,6 +28,12 @@ static guint8 *random_bytes(gsize n)
     for (gsize i = 0; i < n; i++)
         bytes[i] = (guint8)next_number();
     return bytes;
+}
+
+/* -1 .. 1 */
+static float next_random(void)
+{
+    return (float)next_number() / (float)(1 << 23) - 1;
 }
 
 static float *random_floats(gsize n, float from, float to)
@@ -159,10 +167,78 @@ static void test_chroma(void)
     }
 }
 
+/* Both kernels of the small grid against their definitions in double, at every width; and the same
+ * bits on every tier. */
+static void test_around(void)
+{
+    enum { WIDEST = 140, SIDE = 2 * MLEU_AROUND + 1, STRIDE = WIDEST + 2 * MLEU_AROUND };
+    static const double share[SIDE] = {1, 4, 6, 4, 1};
+    const MleuKernels *kernels = mleu_kernels_get(tier), *plain = mleu_kernels_get(MLEU_TIER_C);
+    float memory[3][SIDE][STRIDE], out[3][WIDEST + 1], same[3][WIDEST + 1];
+    for (guint round = 0; round < 200; round++) {
+        const gsize n = 1 + (round * 7) % WIDEST;
+        MleuAround job;
+        for (guint v = 0; v < SIDE; v++) {
+            for (guint x = 0; x < STRIDE; x++) {
+                memory[0][v][x] = round % 3 == 0 ? 0.5f : 0.5f + 0.5f * next_random();
+                memory[1][v][x] = 100 * next_random();
+                memory[2][v][x] = 100 * next_random();
+            }
+            job.luma[v] = memory[0][v] + MLEU_AROUND;
+            job.value[0][v] = memory[1][v] + MLEU_AROUND;
+            job.value[1][v] = memory[2][v] + MLEU_AROUND;
+        }
+        memset(out, 0, sizeof out);
+        memset(same, 0, sizeof same);
+        kernels->f32_alike(out[0], out[1], n, &job);
+        plain->f32_alike(same[0], same[1], n, &job);
+        for (gsize i = 0; i < n; i++) {
+            double sum[2] = {0, 0}, total = 0;
+            for (guint k = 0; k < SIDE * SIDE; k++) {
+                const guint u = k % SIDE, v = k / SIDE;
+                const double apart =
+                    fabs((double)memory[0][v][i + u] - (double)job.luma[MLEU_AROUND][i]);
+                const double weight = share[u] * share[v] * MAX(0, 1 - apart / 0.2);
+                total += weight;
+                for (guint c = 0; c < 2; c++)
+                    sum[c] += weight * (double)memory[1 + c][v][i + u];
+            }
+            for (guint c = 0; c < 2; c++)
+                g_assert_cmpfloat_with_epsilon(out[c][i], sum[c] / total, 1e-3);
+        }
+        g_assert_cmpmem(out, 2 * sizeof out[0], same, 2 * sizeof same[0]);
+        for (guint c = 0; c < 2; c++) {
+            kernels->f32_fit(out[0], out[1], out[2], n, &job, c);
+            plain->f32_fit(same[0], same[1], same[2], n, &job, c);
+            for (gsize i = 0; i < n; i++) {
+                double mean[2] = {0, 0}, variance = 0, covariance = 0;
+                double low = (double)job.value[c][MLEU_AROUND][i], high = low;
+                for (guint k = 0; k < 9; k++) {
+                    const double value = (double)memory[1 + c][1 + k / 3][1 + i + k % 3];
+                    mean[0] += (double)memory[0][1 + k / 3][1 + i + k % 3] / 9;
+                    mean[1] += value / 9;
+                    low = MIN(low, value);
+                    high = MAX(high, value);
+                }
+                for (guint k = 0; k < 9; k++) {
+                    const double off = (double)memory[0][1 + k / 3][1 + i + k % 3] - mean[0];
+                    variance += off * off / 9;
+                    covariance +=
+                        off * ((double)memory[1 + c][1 + k / 3][1 + i + k % 3] - mean[1]) / 9;
+                }
+                g_assert_cmpfloat_with_epsilon(out[0][i], covariance / (variance + 0.0016), 0.05);
+                g_assert_cmpfloat(out[1][i], ==, (float)low);
+                g_assert_cmpfloat(out[2][i], ==, (float)high);
+            }
+            g_assert_cmpmem(out, sizeof out, same, sizeof same);
+        }
+    }
+}
+
 static void run(gconstpointer data)
 {
-    static void (*const tests[])(void) = {test_blend, test_filter, test_widen, test_luma,
-                                          test_chroma};
+    static void (*const tests[])(void) = {test_blend, test_filter, test_widen,
+                                          test_luma,  test_chroma, test_around};
     tier = (MleuTier)GPOINTER_TO_UINT(data);
     for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
         tests[i]();
