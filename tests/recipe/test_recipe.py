@@ -93,7 +93,6 @@ class Place:
         call(export.main, ["export.py", "--data", str(self.data), "--run", str(run), "--config", str(path),
                            "--output", str(output), *more])
 
-
     def predict(self, model):
         """What the C library makes of a picture: a*, b* [2, h', w'], and the L* [1, 1, h, w] that the network saw."""
         luma = np.add.outer(np.arange(64) * 2, np.arange(96)).astype(np.uint8)
@@ -217,6 +216,24 @@ def test_quantized(place):
         expected = model.ab(lightness)[0].numpy()
     assert np.array_equal(actual, expected) and expected.std() > 1e-3
     refused(lambda: place.train("none", path), "mleu-combined")
+
+
+def test_averaged(place):
+    """Weights that are exported together are their mean, counters and all else the first network's; weights of other
+    scales are refused, and ones that are not there."""
+    def checkpoint(name, factor, scale=0.5):
+        ema = {"weight": factor * torch.arange(6.0).view(2, 3), "count": torch.tensor(int(factor))}
+        path = place.folder / f"{name}.pt"
+        torch.save({"ema": ema, "step": int(factor), "quantization": {"a": {"scale": scale, "zero": 3}}}, path)
+        return path
+
+    one, three, other = checkpoint("one", 1.0), checkpoint("three", 3.0), checkpoint("other", 3.0, scale=0.25)
+    mean = export.averaged([one, three])
+    assert torch.equal(mean["ema"]["weight"], 2 * torch.arange(6.0).view(2, 3))
+    assert mean["ema"]["count"] == 1 and mean["step"] == 1
+    assert torch.equal(export.averaged([three])["ema"]["weight"], 3 * torch.arange(6.0).view(2, 3))
+    refused(lambda: export.averaged([one, other]), "other.pt")
+    refused(lambda: export.averaged([one, place.folder / "none.pt"]), "none.pt")
 
 
 def test_starts_with(place):
