@@ -28,7 +28,7 @@ import torch.nn.functional as F
 import run_model
 from torch import nn
 
-from mleu_training import color, config, data, graph, losses, network, quantized
+from mleu_training import color, config, data, film, graph, losses, network, quantized
 
 
 def device_and_precision():
@@ -86,13 +86,17 @@ class Trainee:
         self.model = graph.GraphModule(nodes)
         self.model.load(pretrained)
         if "continues" in configuration:
-            self._take_over(arguments.run / configuration["continues"] / "checkpoint.pt")
+            self._take_over(self.model, arguments, configuration["continues"])
         self.objective = losses.Objective(configuration, histogram)
         if "starts_with" in configuration:
             self._start_with(configuration["starts_with"], pictures)
         self.quantization = None
         if configuration.get("quantized"):
             self._quantise(pictures)
+        self.teacher = None
+        if "teacher" in configuration:
+            self.teacher = self._teacher(arguments, configuration["teacher"], nodes, pretrained).to(
+                device, memory_format=torch.channels_last)
         self.model = self.model.to(device, memory_format=torch.channels_last).train()
         self.objective.to(device)
         optimizer = self.training["optimizer"]
@@ -102,14 +106,22 @@ class Trainee:
         self.ema = {k: v.clone() for k, v in self.model.trained_state().items()}
         self.step, self.smooth = 0, None
 
-    def _take_over(self, path):
-        """Begins with the averaged weights of another network of the same nodes."""
+    def _take_over(self, model, arguments, name):
+        """Sets a model to the averaged weights of another network of the run, of the same nodes."""
+        path = arguments.run / name / "checkpoint.pt"
         if not path.exists():
-            raise SystemExit(f'{path}: no such file; train "{self.config["continues"]}" in this run first')
+            raise SystemExit(f'{path}: no such file; train "{name}" in this run first')
         state = torch.load(path, map_location="cpu", weights_only=False)["ema"]
-        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in self.model.trained_state().items()}:
-            raise SystemExit(f'{path}: not the same layers as "{self.config["name"]}", which is to continue it')
-        self.model.load_state_dict(state, strict=False)
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in model.trained_state().items()}:
+            raise SystemExit(f'{path}: not the same layers as "{self.config["name"]}", which needs it')
+        model.load_state_dict(state, strict=False)
+
+    def _teacher(self, arguments, name, nodes, pretrained):
+        """Another network of the run, of the same nodes, to be learnt from and not to learn."""
+        teacher = graph.GraphModule(nodes)
+        teacher.load(pretrained)
+        self._take_over(teacher, arguments, name)
+        return teacher.eval().requires_grad_(False)
 
     def _start_with(self, start, pictures):
         """Begins with the weights of a model file of the same layers in the same order; an output that has more
@@ -176,8 +188,8 @@ class Trainee:
         if self.quantization is not None:
             self.quantization = self.model.quantization = state["quantization"]
 
-    def advance(self, lightness, ab, shift, frozen, rate, precision, rng):
-        """One optimiser step."""
+    def advance(self, lightness, unaged, ab, shift, frozen, rate, precision, rng):
+        """One optimiser step. The teacher sees the pictures as they were before they aged."""
         sample, grid = None, self.config["grid"]
         if self.config.get("loss_stride", 1) > 1:
             # The loss of a random part of the pixels is that of all of them in the mean, and much cheaper.
@@ -188,7 +200,8 @@ class Trainee:
             target = F.avg_pool2d(ab, grid) if grid > 1 else ab
         with torch.autocast(lightness.device.type, precision, enabled=precision != torch.float32):
             output = self.model(lightness, frozen, sample)
-        terms = self.objective(output, target, shift // grid)
+            taught = self.teacher(unaged, None, sample) if self.teacher else None
+        terms = self.objective(output, target, shift // grid, taught)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * rate
         self.optimizer.zero_grad()
@@ -272,12 +285,14 @@ def main():
     saved = begin = time.time()
     logs = [open(trainee.folder / "log.jsonl", "a") for trainee in trainees]
     first = schedule.at(start)[1] if start < schedule.steps else 0
+    mix = torch.from_numpy(film.LUMA).to(device)
     for step, (rgb, luma, shift) in zip(range(start, end), loader):
         if interrupted:
             break
         rgb, luma = rgb.to(device, non_blocking=True), luma.to(device, non_blocking=True)
         ab = color.lab_from_rgb(rgb)[:, 1:]
-        lightness = color.lightness_from_luma(luma)[:, None].contiguous(memory_format=torch.channels_last)
+        lightness, unaged = (color.lightness_from_luma(value)[:, None].contiguous(memory_format=torch.channels_last)
+                             for value in (luma, rgb.float() @ mix / 255))
         shared = {}
         for trainee in trainees:
             # The quantised form of an embedding is a network's own.
@@ -287,7 +302,7 @@ def main():
                     shared[embedding] = trainee.model.frozen_values(lightness)
             rate = schedule.rate(step, trainee.training["warmup_steps"])
             rng = np.random.default_rng([seed, step, 2])
-            trainee.advance(lightness, ab, shift, shared.get(embedding), rate, precision, rng)
+            trainee.advance(lightness, unaged, ab, shift, shared.get(embedding), rate, precision, rng)
         if (step + 1) % 20 == 0:
             samples = schedule.at(step)[1] + len(rgb)
             seconds = round((time.time() - begin) / (samples - first), 4)

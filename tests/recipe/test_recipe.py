@@ -335,6 +335,38 @@ def test_pairs(place):
     assert moved > 4
 
 
+def test_teacher(place):
+    """A pupil is told what its teacher says of the pictures before they aged, and by how much it differs."""
+    path = place.config("mleu-combined")
+    run = place.train("taught", path)
+    pupil = place.config("mleu-combined", name="pupil", continues="mleu-combined", teacher="mleu-combined",
+                         losses={"classes": None, "regression": None, "mean": None, "teacher": 1.0})
+    refused(lambda: place.train("alone", pupil), "mleu-combined")
+    arguments = argparse.Namespace(run=run, data=place.data, encoders=None)
+    histogram = data.ab_histogram(data.Photos(place.folder / "cache", 16), 20, 1)
+    trainee = train.Trainee(config.load(pupil), arguments, histogram, [], torch.device("cpu"))
+    before = {name: value.clone() for name, value in trainee.teacher.state_dict().items()}
+    aged, unaged = 100 * torch.rand(2, 2, 1, 64, 64, generator=torch.Generator().manual_seed(4))
+    objective, heard = trainee.objective, []
+    trainee.objective = lambda output, ab, shift, taught: heard.append(taught) or objective(output, ab, shift, taught)
+    trainee.advance(aged, unaged, torch.zeros(2, 2, 64, 64), np.zeros(2, np.int64), None, 1.0, torch.float32, np.random.default_rng(1))
+    with torch.no_grad():
+        said, of_aged = trainee.teacher(unaged), trainee.teacher(aged)
+    assert torch.allclose(heard[0], said, atol=1e-5) and not torch.allclose(said, of_aged, atol=1e-3)
+    after = trainee.teacher.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert not same({"ema": after}, {"ema": trainee.model.state_dict()})
+
+    said, of_aged = 30 * said, 30 * of_aged  # a network that has hardly been trained differs by little
+    logits, its = said[:, :313].double(), of_aged[:, :313].double()
+    p = torch.softmax(its, 1)
+    divergence = (p * (p.log() - torch.softmax(logits, 1).log())).sum(1).mean()
+    regression = ((said[:, 313:] - of_aged[:, 313:]) ** 2).mean()
+    term = objective(said, torch.zeros(2, 2, 16, 16), taught=of_aged)["teacher"]
+    assert abs(float(term - divergence - regression)) < 1e-4 and float(divergence) > 1e-3 and float(regression) > 1e-3
+    assert abs(float(objective(said, torch.zeros(2, 2, 16, 16), taught=said)["teacher"])) < 1e-6
+
+
 def test_objective_of_what_is_shipped(_):
     """The mean term is of the distribution that the file gives; consistency is of the blend of both heads."""
     configuration = config.load(TRAINING / "configs" / "mleu-efficientnet.json") | {
@@ -354,6 +386,13 @@ def test_objective_of_what_is_shipped(_):
     assert float(losses.undone(configuration, objective.weights).abs().max()) > 0.1
     assert float(terms["consistency"]) < 1e-9
     assert float(objective(torch.cat([logits, 2 * regressed], 1), file_mean)["consistency"]) > 1e-4
+
+    configuration |= {"errors": "logarithmic", "losses": {"regression": 1.0}}
+    objective = losses.Objective(configuration, histogram).to("cpu")
+    truth = torch.cat([torch.full((1, 2, 2, 2), 10.0), torch.zeros(1, 2, 2, 2)])
+    expected = (np.log(0.25 + losses.FLOOR) + np.log(losses.FLOOR)) / 2
+    output = torch.cat([logits[:1].repeat(2, 1, 1, 1), torch.zeros(2, 2, 2, 2)], 1)
+    assert abs(float(objective(output, truth)["regression"]) - expected) < 1e-5
 
 
 def test_rarity(_):

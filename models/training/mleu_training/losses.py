@@ -8,6 +8,8 @@ from . import color
 
 # a*, b* of the unit that mean squared errors of class means and of combined heads are in: about the spread of colours.
 SPREAD = 20.0
+# Of a picture's squared error, in units of SPREAD squared (about three a*, b*), where its logarithm is taken.
+FLOOR = 0.02
 
 
 def regression_scale(head):
@@ -27,14 +29,19 @@ class Objective:
     regression  mean squared error of the regressed a*, b*, in units of the output
     mean        mean squared error of the mean over the class distribution, in units of SPREAD
     consistency mean squared difference of the colours of two frames of one scene (data.Batches, `pairs`), likewise
+    teacher     how far the output is from another network's, of the same picture before it aged: Kullback-Leibler divergence
+                of the class distributions, as trained, and mean squared error of the regressed a*, b*
 
-    The last two are of the distribution that the model file will give, `rarity_undone` of the rarity weights taken back, and
+    Squared errors against the truth are means over all pixels; with `errors` "logarithmic" the mean over the pictures of the
+    logarithm of theirs, which is what PSNR measures: a picture that is nearly right counts as much as one that is far off.
+
+    Mean and consistency are of the distribution that the model file will give, `rarity_undone` of the rarity weights taken back, and
     consistency of a combined head is that of the blended colours: what is seen is what holds still.
     """
 
     def __init__(self, config, histogram):
         self.head, self.factors = config["head"], config["losses"]
-        unknown = set(self.factors) - {"classes", "regression", "mean", "consistency"}
+        unknown = set(self.factors) - {"classes", "regression", "mean", "consistency", "teacher"}
         if unknown:
             raise SystemExit(f'{config["name"]}: unknown loss "{min(unknown)}"')
         self.classes = 0
@@ -53,6 +60,7 @@ class Objective:
                                                 rarity["smoothing"])
             self.undone = undone(config, self.weights)
             self.blend = config.get("blend", 0.0)
+        self.logarithmic = config.get("errors") == "logarithmic"
 
     def to(self, device):
         if self.classes:
@@ -71,8 +79,14 @@ class Objective:
         second = second[:, :, down : down + rows, right : right + columns]
         return F.mse_loss(first / SPREAD, second / SPREAD)
 
-    def __call__(self, output, ab, shift=(0, 0)):
-        """output [n, channels, h, w] of the network, the true ab [n, 2, h, w] -> name -> term, factors applied."""
+    def _error(self, colours, truth):
+        """Of [n, 2, h, w], both in units of SPREAD where the errors are logarithmic."""
+        of_pictures = ((colours - truth) ** 2).mean((1, 2, 3))
+        return (torch.log(of_pictures + FLOOR) if self.logarithmic else of_pictures).mean()
+
+    def __call__(self, output, ab, shift=(0, 0), taught=None):
+        """output [n, channels, h, w] of the network, the true ab [n, 2, h, w], the teacher's output -> name -> term,
+        factors applied."""
         output, terms = output.float(), {}
         logits, regressed = output[:, : self.classes], output[:, self.classes :]
         if "classes" in self.factors:
@@ -80,12 +94,18 @@ class Objective:
             log_p = F.log_softmax(logits, 1).permute(0, 2, 3, 1)
             cross_entropy = -(log_p.gather(3, index) * weight).sum(3)
             terms["classes"] = (cross_entropy * self.device_weights[index[..., 0]]).mean()
+        if "teacher" in self.factors:
+            terms["teacher"] = F.mse_loss(regressed, taught[:, self.classes :].float()) if self.head != "classes" else 0
+            if self.classes:
+                its_log_p = F.log_softmax(taught[:, : self.classes].float(), 1)
+                divergence = F.kl_div(F.log_softmax(logits, 1), its_log_p, reduction="none", log_target=True)
+                terms["teacher"] = terms["teacher"] + divergence.sum(1).mean()
         if "regression" in self.factors:
-            terms["regression"] = F.mse_loss(regressed, ab / regression_scale(self.head))
+            terms["regression"] = self._error(regressed, ab / regression_scale(self.head))
         if self.classes and ("mean" in self.factors or "consistency" in self.factors):
             mean = torch.einsum("nchw,cd->ndhw", torch.softmax(logits - self.device_undone, 1), self.device_bins)
         if "mean" in self.factors:
-            terms["mean"] = F.mse_loss(mean / SPREAD, ab / SPREAD)
+            terms["mean"] = self._error(mean / SPREAD, ab / SPREAD)
         if "consistency" in self.factors:
             colours = regressed * regression_scale(self.head) if self.head != "classes" else mean
             if self.head == "combined":
