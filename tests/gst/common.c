@@ -129,6 +129,18 @@ next_random (guint32 * state)
   return *state >> 8;
 }
 
+/* GST_VIDEO_FRAME_COMP_DATA() of GStreamer 1.22 is a byte off for P010's Cr. */
+static guint8 *
+component_data (const GstVideoFrame * frame, guint component)
+{
+  gsize offset = GST_VIDEO_FRAME_COMP_POFFSET (frame, component);
+
+  if (GST_VIDEO_FRAME_COMP_DEPTH (frame, component) > 8)
+    offset = GST_ROUND_UP_2 (offset);
+  return (guint8 *) GST_VIDEO_FRAME_PLANE_DATA (frame,
+      GST_VIDEO_FRAME_COMP_PLANE (frame, component)) + offset;
+}
+
 GstBuffer *
 test_frame (const GstVideoInfo * info, guint32 seed, GstClockTime pts)
 {
@@ -143,7 +155,7 @@ test_frame (const GstVideoInfo * info, guint32 seed, GstClockTime pts)
   gst_buffer_memset (buffer, 0, 0, info->size);
   g_assert_true (gst_video_frame_map (&frame, info, buffer, GST_MAP_WRITE));
   for (c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS (&frame); c++) {
-    guint8 *data = GST_VIDEO_FRAME_COMP_DATA (&frame, c);
+    guint8 *data = component_data (&frame, c);
 
     for (y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT (&frame, c); y++)
       for (x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH (&frame, c); x++) {
@@ -171,8 +183,7 @@ guint
 test_sample (const GstVideoFrame * frame, guint component, guint x, guint y)
 {
   const GstVideoFormatInfo *finfo = frame->info.finfo;
-  const guint8 *sample = (const guint8 *) GST_VIDEO_FRAME_COMP_DATA (frame,
-      component) + y * GST_VIDEO_FRAME_COMP_STRIDE (frame, component) +
+  const guint8 *sample = component_data (frame, component) + y * GST_VIDEO_FRAME_COMP_STRIDE (frame, component) +
       x * GST_VIDEO_FRAME_COMP_PSTRIDE (frame, component);
   guint value;
 
