@@ -179,6 +179,23 @@ test_frame (const GstVideoInfo * info, guint32 seed, GstClockTime pts)
   return buffer;
 }
 
+GstBuffer *
+test_scene (const GstVideoInfo * info, guint lighter, GstClockTime pts)
+{
+  GstBuffer *buffer = test_frame (info, 1, pts);
+  GstVideoFrame frame;
+  gint x, y;
+
+  g_assert_true (gst_video_frame_map (&frame, info, buffer, GST_MAP_WRITE));
+  for (y = 0; y < GST_VIDEO_INFO_HEIGHT (info); y++)
+    for (x = 0; x < GST_VIDEO_INFO_WIDTH (info); x++)
+      ((guint8 *) GST_VIDEO_FRAME_PLANE_DATA (&frame, 0))[y *
+          GST_VIDEO_FRAME_PLANE_STRIDE (&frame, 0) + x] =
+          40 + x + y / 2 + lighter;
+  gst_video_frame_unmap (&frame);
+  return buffer;
+}
+
 guint
 test_sample (const GstVideoFrame * frame, guint component, guint x, guint y)
 {
@@ -232,4 +249,18 @@ test_assert_equal (const GstVideoInfo * info, GstBuffer * a, GstBuffer * b)
             test_sample (&fb, c, x, y));
   gst_video_frame_unmap (&fb);
   gst_video_frame_unmap (&fa);
+}
+
+gboolean
+test_is_equal (GstBuffer * a, GstBuffer * b)
+{
+  GstMapInfo ma, mb;
+  gboolean equal;
+
+  g_assert_true (gst_buffer_map (a, &ma, GST_MAP_READ));
+  g_assert_true (gst_buffer_map (b, &mb, GST_MAP_READ));
+  equal = ma.size == mb.size && memcmp (ma.data, mb.data, ma.size) == 0;
+  gst_buffer_unmap (b, &mb);
+  gst_buffer_unmap (a, &ma);
+  return equal;
 }
