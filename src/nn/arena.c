@@ -10,8 +10,9 @@
 /* Places are multiples of a cache line of floats. */
 #define LINE 16
 
-/* Pages of a large arena are asked to be of this size. A large picture's takes hundreds of MiB: in
- * small pages, tens of milliseconds to be made, and ten to be given back while somebody waits. */
+/* Pages of a large arena are asked to be of this size. In small ones, the 60 MiB of a picture of
+ * 1376 x 1024 take tens of milliseconds to be made, and ten to be given back while somebody waits.
+ */
 #define LARGE_PAGE ((gsize)2 << 20)
 
 /* A node's memory: its own, or a slice of the concatenation that reads it. */

@@ -206,8 +206,9 @@ test_sample (const GstVideoFrame * frame, guint component, guint x, guint y)
 
   if (GST_VIDEO_FORMAT_INFO_DEPTH (finfo, component) == 8)
     return *sample;
+  /* Wherever in memory they are. */
   value = GST_VIDEO_FORMAT_INFO_IS_LE (finfo) ?
-      GST_READ_UINT16_LE (sample) : GST_READ_UINT16_BE (sample);
+      sample[0] | sample[1] << 8 : sample[0] << 8 | sample[1];
   return value >> GST_VIDEO_FORMAT_INFO_SHIFT (finfo, component);
 }
 
