@@ -56,12 +56,14 @@ mleu_install_packages() {
 }
 
 # mleu_build BUILD_DIR [TARGET...]: sets the folder up once, and compiles what has changed: the targets, or everything.
-# Quiet unless it fails.
+# Quiet unless it fails. Who comes while somebody else builds there waits.
 mleu_build() {
     local dir=$1 log
     shift
-    log=$(mktemp) || return 1
-    if { [ -f "$dir/build.ninja" ] || meson setup "$dir" "$root"; } >"$log" 2>&1 && ninja -C "$dir" "$@" >>"$log" 2>&1; then
+    log=$(mktemp) && mkdir -p "$dir" || return 1
+    if {
+        flock 9 && { [ -f "$dir/build.ninja" ] || meson setup "$dir" "$root"; } && ninja -C "$dir" "$@"
+    } >"$log" 2>&1 9<"$dir"; then
         rm -f "$log"
     else
         tail -n 40 "$log" >&2

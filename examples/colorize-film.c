@@ -2,10 +2,10 @@
 /* Colours a black-and-white film: everything but the pictures is carried over.
  * examples/colorize-film builds and runs this program. */
 #include "film/messages.h"
+#include "film/part.h"
 #include "film/progress.h"
 
 #include <glib-unix.h>
-#include <glib/gstdio.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@
 typedef struct {
     FilmOptions *options;
     Film *film;
+    FilmPart part;
     FilmProgress progress;
     GMainLoop *loop;
     char *missing;
@@ -107,13 +108,13 @@ static gboolean on_tick(gpointer data)
  * cannot. */
 static void leave_part(Run *run)
 {
-    if (!g_file_test(run->options->part, G_FILE_TEST_EXISTS))
+    if (!film_part_exists(&run->part))
         return;
     if (run->film->container->open_ended && run->film->video.written > 0)
         film_progress_say(&run->progress, "colorize-film: %s holds the film so far, unfinished",
                           run->options->part);
     else
-        g_unlink(run->options->part);
+        film_part_remove(&run->part);
 }
 
 static gboolean on_interrupt(gpointer data)
@@ -132,18 +133,6 @@ static gboolean on_interrupt(gpointer data)
         _exit(STATUS_INTERRUPTED);
     }
     return G_SOURCE_CONTINUE;
-}
-
-/* Of a run that was killed, or whose machine went down: said before it is overwritten. */
-static void say_what_is_left(const Run *run)
-{
-    GStatBuf status;
-
-    if (g_stat(run->options->part, &status) == 0)
-        fprintf(stderr,
-                "colorize-film: %s is what an earlier run left unfinished; the film is begun "
-                "anew\n",
-                run->options->part);
 }
 
 static void play(Run *run)
@@ -193,7 +182,7 @@ static int finish(Run *run)
         return EXIT_FAILURE;
     }
     if (run->interrupted && video->written == 0) {
-        g_unlink(run->options->part);
+        film_part_remove(&run->part);
         return STATUS_INTERRUPTED;
     }
     if (run->interrupted && GST_CLOCK_TIME_IS_VALID(video->cut)) {
@@ -203,7 +192,7 @@ static int finish(Run *run)
         return STATUS_INTERRUPTED;
     }
     warn_if_short(run);
-    if (!film_move_into_place(run->options, &error)) {
+    if (!film_part_finish(&run->part, &error)) {
         fail(run, error->message);
         g_error_free(error);
         return EXIT_FAILURE;
@@ -211,6 +200,27 @@ static int finish(Run *run)
     film_progress_say(&run->progress, "%s: %" G_GUINT64_FORMAT " frames in %.1f s, %.1f fps",
                       run->options->out, video->written, seconds, (double)video->written / seconds);
     return EXIT_SUCCESS;
+}
+
+/* Begins the film, unless another program writes it. */
+static int colorize(Run *run, GError **error)
+{
+    gboolean left;
+    int status;
+
+    if (!film_part_claim(&run->part, run->options, &left, error))
+        return EXIT_FAILURE;
+    if (left)
+        fprintf(stderr,
+                "colorize-film: %s is what an earlier run left unfinished; the film is begun "
+                "anew\n",
+                run->options->part);
+    run->loop = g_main_loop_new(NULL, FALSE);
+    play(run);
+    status = finish(run);
+    g_main_loop_unref(run->loop);
+    film_part_release(&run->part);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -228,13 +238,10 @@ int main(int argc, char **argv)
         run.film = film_new(run.options, &error);
     }
     if (run.film != NULL) {
-        run.loop = g_main_loop_new(NULL, FALSE);
-        say_what_is_left(&run);
-        play(&run);
-        status = finish(&run);
+        status = colorize(&run, &error);
         film_free(run.film);
-        g_main_loop_unref(run.loop);
-    } else {
+    }
+    if (error != NULL) {
         fprintf(stderr, "colorize-film: %s\n", error->message);
         g_error_free(error);
     }

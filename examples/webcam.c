@@ -44,7 +44,6 @@ typedef struct {
     GstElement *pipeline;
     GstElement *colorize;
     GstElement *words;
-    gboolean compares;
     gboolean failed;
 
     GMutex lock; /* over what follows */
@@ -165,9 +164,13 @@ static void print_figures(const Webcam *webcam)
 
 static void on_key(Webcam *webcam, const char *key)
 {
+    double split;
+
     if (g_str_equal(key, "space") || g_str_equal(key, " ")) {
-        webcam->compares = !webcam->compares;
-        g_object_set(webcam->colorize, "split", webcam->compares ? 0.5 : 0.0, NULL);
+        g_object_get(webcam->colorize, "split", &split, NULL);
+        split = split > 0 ? 0 : 0.5;
+        g_object_set(webcam->colorize, "split", split, NULL);
+        fprintf(stderr, "webcam: %s\n", split > 0 ? "grey at the left" : "all in colour");
     } else if (g_str_equal(key, "q") || g_str_equal(key, "Escape")) {
         /* What is under way still arrives. */
         gst_element_send_event(webcam->pipeline, gst_event_new_eos());

@@ -515,6 +515,17 @@ gst_mleu_caps_same_samples (const GstVideoInfo * in, const GstVideoInfo * out)
       input.siting_x == output.siting_x && input.siting_y == output.siting_y;
 }
 
+/* Bytes from the start of a component's plane to its first sample. GStreamer
+ * 1.22 says 1 of P010's Cr, which is the second one of 16-bit samples. */
+static gsize
+first_sample (const GstVideoFormatInfo * finfo, guint component)
+{
+  gsize offset = GST_VIDEO_FORMAT_INFO_POFFSET (finfo, component);
+
+  return GST_VIDEO_FORMAT_INFO_DEPTH (finfo, component) > 8 ?
+      GST_ROUND_UP_2 (offset) : offset;
+}
+
 /* gst_mleu_frame_view: @frame's components, as the library takes them, and
  * whether its rows are of two fields: of mixed video, each frame says. */
 void
@@ -525,7 +536,9 @@ gst_mleu_frame_view (const GstVideoFrame * frame, MleuFrame * view)
   memset (view, 0, sizeof (*view));
   view->interlaced = GST_VIDEO_FRAME_IS_INTERLACED (frame);
   for (i = 0; i < GST_VIDEO_FRAME_N_COMPONENTS (frame); i++) {
-    view->plane[i].data = GST_VIDEO_FRAME_COMP_DATA (frame, i);
+    view->plane[i].data = (guint8 *) GST_VIDEO_FRAME_PLANE_DATA (frame,
+        GST_VIDEO_FRAME_COMP_PLANE (frame, i)) +
+        first_sample (frame->info.finfo, i);
     view->plane[i].stride = GST_VIDEO_FRAME_COMP_STRIDE (frame, i);
     view->plane[i].step = GST_VIDEO_FRAME_COMP_PSTRIDE (frame, i);
   }

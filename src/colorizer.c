@@ -203,8 +203,9 @@ static double seconds_since(gint64 begin)
     return (double)(g_get_monotonic_time() - begin) * 1e-6;
 }
 
-/* Looks for a new scene, then for the motion since the frame before. */
-static void follow(MleuColorizer *c, float sensitivity)
+/* Looks for a new scene, then for the motion since the frame before. Gives up, FALSE, where it is
+ * cancelled: on the largest inputs this takes tens of milliseconds. */
+static gboolean follow(MleuColorizer *c, float sensitivity, GError **error)
 {
     const float *lightness = mleu_plan_get_input(c->plan);
     c->next_cut = c->cut;
@@ -212,11 +213,16 @@ static void follow(MleuColorizer *c, float sensitivity)
                                           sensitivity) ||
                       mleu_history_is_empty(c->history);
     mleu_motion_look(c->motion, lightness);
+    if (!mleu_plan_check_cancel(&c->cancel, error))
+        return FALSE;
     if (!c->starts_scene)
         c->starts_scene = mleu_scene_cut_decide(
             &c->next_cut, mleu_motion_find(c->motion, mleu_history_next_steps(c->history)));
+    if (!mleu_plan_check_cancel(&c->cancel, error))
+        return FALSE;
     if (!c->starts_scene && c->lookahead > 0)
         mleu_motion_find_onward(c->motion, mleu_history_onward_steps(c->history));
+    return TRUE;
 }
 
 gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const MleuParams *params,
@@ -225,9 +231,12 @@ gboolean mleu_colorizer_predict(MleuColorizer *c, const MleuFrame *frame, const 
     const gint64 begin = g_get_monotonic_time();
     const double temperature = params->temperature > 0 ? within(params->temperature, 0.05, 5)
                                                        : mleu_model_get_temperature(c->model);
+    if (!mleu_plan_check_cancel(&c->cancel, error))
+        return FALSE;
     mleu_scaler_run(c->scaler, frame, mleu_plan_get_input(c->plan));
     const gint64 scaled = g_get_monotonic_time();
-    follow(c, (float)within(params->scene_threshold, 0, 1));
+    if (!follow(c, (float)within(params->scene_threshold, 0, 1), error))
+        return FALSE;
     const double followed = seconds_since(scaled);
     c->is_predicted = !params->carry || c->starts_scene || !mleu_history_reaches(c->history);
     const gboolean good =

@@ -9,7 +9,6 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <mleu/version.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -155,8 +154,6 @@ static gboolean check_out(const FilmOptions *options, GError **error)
                     options->part);
     if (g_file_test(out, G_FILE_TEST_IS_DIR))
         return fail(error, G_IO_ERROR_IS_DIRECTORY, "%s: a directory", out);
-    if (!options->force && g_file_test(out, G_FILE_TEST_EXISTS))
-        return fail(error, G_IO_ERROR_EXISTS, "%s: exists; --force replaces it", out);
     folder = g_path_get_dirname(out);
     writable = g_access(folder, W_OK | X_OK) == 0;
     if (!writable)
@@ -286,26 +283,4 @@ void film_options_free(FilmOptions *options)
     g_free(options->out);
     g_free(options->part);
     g_free(options);
-}
-
-gboolean film_move_into_place(const FilmOptions *options, GError **error)
-{
-    int fd = g_open(options->part, O_RDONLY | O_CLOEXEC, 0);
-    gboolean done = fd >= 0 && fsync(fd) == 0;
-
-    /* Not every file system knows RENAME_NOREPLACE. */
-    if (done && !options->force) {
-        done = renameat2(AT_FDCWD, options->part, AT_FDCWD, options->out, RENAME_NOREPLACE) == 0;
-        if (!done && (errno == EINVAL || errno == ENOSYS) &&
-            !g_file_test(options->out, G_FILE_TEST_EXISTS))
-            done = g_rename(options->part, options->out) == 0;
-    } else if (done) {
-        done = g_rename(options->part, options->out) == 0;
-    }
-    if (!done)
-        fail(error, g_io_error_from_errno(errno), "%s: %s; the film is in %s", options->out,
-             g_strerror(errno), options->part);
-    if (fd >= 0)
-        close(fd);
-    return done;
 }

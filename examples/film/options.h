@@ -41,9 +41,3 @@ void film_options_free(FilmOptions *options);
  * own. */
 gboolean film_setting_check(const FilmSetting *setting, GObject *object, GValue *value,
                             GError **error);
-
-/**
- * film_move_into_place: gives the complete @part its final name. Without --force a file that came
- * to be there in the meantime is left alone.
- */
-gboolean film_move_into_place(const FilmOptions *options, GError **error);

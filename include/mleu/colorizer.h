@@ -243,7 +243,7 @@ MLEU_API void mleu_colorizer_reset(MleuColorizer *colorizer);
 /**
  * mleu_colorizer_cancel:
  * @cancel: %TRUE: a running or later mleu_colorizer_predict() returns %MLEU_ERROR_CANCELLED soon
- * (within one layer); %FALSE: predictions run again.
+ * (within a part of one layer); %FALSE: predictions run again.
  */
 MLEU_API void mleu_colorizer_cancel(MleuColorizer *colorizer, gboolean cancel);
 

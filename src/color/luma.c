@@ -33,14 +33,13 @@ void mleu_luma_row(const MleuLuma *luma, const MleuFrame *frame, guint y, guint1
         luma->load(out, plane[0].data + (gssize)y * plane[0].stride, plane[0].step, width, shift);
         return;
     }
-    /* Three passes over a row that stays in the cache. Each product is rounded down by less than
-     * one of 65536. */
-    for (guint c = 0; c < 3; c++) {
-        const double weight = luma->weights[c];
-        luma->load(spare, plane[c].data + (gssize)y * plane[c].stride, plane[c].step, width, shift);
-        for (guint x = 0; x < width; x++) {
-            const double sum = (c == 0 ? 0.5 : (double)out[x]) + weight * spare[x];
-            out[x] = (guint16)MIN(sum, 65535.0);
-        }
-    }
+    /* Passes over a row that stays in the cache, each rounded to the nearest of 65536. */
+    const double *weights = luma->weights;
+    luma->load(out, plane[0].data + (gssize)y * plane[0].stride, plane[0].step, width, shift);
+    luma->load(spare, plane[1].data + (gssize)y * plane[1].stride, plane[1].step, width, shift);
+    for (guint x = 0; x < width; x++)
+        out[x] = (guint16)(weights[0] * out[x] + weights[1] * spare[x] + 0.5);
+    luma->load(spare, plane[2].data + (gssize)y * plane[2].stride, plane[2].step, width, shift);
+    for (guint x = 0; x < width; x++)
+        out[x] = (guint16)MIN(out[x] + weights[2] * spare[x] + 0.5, 65535.0);
 }

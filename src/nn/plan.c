@@ -131,17 +131,22 @@ void mleu_plan_get_grid(const MleuPlan *plan, guint *width, guint *height)
     *height = last->h;
 }
 
+gboolean mleu_plan_check_cancel(const gint *cancel, GError **error)
+{
+    if (!g_atomic_int_get(cancel))
+        return TRUE;
+    g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_CANCELLED, "the prediction was cancelled");
+    return FALSE;
+}
+
 gboolean mleu_plan_run(MleuPlan *plan, double temperature, const gint *cancel, float *ab,
                        GError **error)
 {
     const MleuShape *last = &plan->shapes[plan->graph->n_nodes - 1];
     const gsize values = (gsize)2 * last->h * last->w;
     plan->executor->run(plan->state, (float)temperature, cancel, plan->result);
-    if (cancel != NULL && g_atomic_int_get(cancel)) {
-        g_set_error_literal(error, MLEU_ERROR, MLEU_ERROR_CANCELLED,
-                            "the prediction was cancelled");
+    if (cancel != NULL && !mleu_plan_check_cancel(cancel, error))
         return FALSE;
-    }
     /* One value that is not finite makes the sum so; finite ones of |ab| < 1e6 cannot overflow it.
      */
     float sum = 0;

@@ -36,10 +36,14 @@ float *mleu_plan_get_input(MleuPlan *plan);
 /** mleu_plan_get_grid: size of the output grid. */
 void mleu_plan_get_grid(const MleuPlan *plan, guint *width, guint *height);
 
+/** mleu_plan_check_cancel: FALSE with %MLEU_ERROR_CANCELLED where *@cancel, read atomically, is not
+ * 0. */
+gboolean mleu_plan_check_cancel(const gint *cancel, GError **error);
+
 /**
  * mleu_plan_run:
  * @temperature: of the annealed mean, > 0; a regression head ignores it.
- * @cancel: read atomically between layers: not 0 ends the run with %MLEU_ERROR_CANCELLED.
+ * @cancel: (nullable): as above, read by every task of every layer: not 0 ends the run.
  * @ab: (out caller-allocates): 2 x grid height x grid width floats: a*, then b*. Written only on
  * success.
  *

@@ -31,6 +31,12 @@ GstBuffer *     test_frame                      (const GstVideoInfo * info,
                                                  guint32 seed,
                                                  GstClockTime pts);
 
+/* Frames of one scene: a gradient, lighter by @lighter, in front of random
+ * chroma. 8-bit YUV. */
+GstBuffer *     test_scene                      (const GstVideoInfo * info,
+                                                 guint lighter,
+                                                 GstClockTime pts);
+
 /* Sample @x, @y of a component. */
 guint           test_sample                     (const GstVideoFrame * frame,
                                                  guint component, guint x,
@@ -43,3 +49,6 @@ guint           test_chroma                     (const GstVideoInfo * info,
 /* Asserts that both frames have the same samples. */
 void            test_assert_equal               (const GstVideoInfo * info,
                                                  GstBuffer * a, GstBuffer * b);
+
+/* Whether both buffers have the same bytes. */
+gboolean        test_is_equal                   (GstBuffer * a, GstBuffer * b);

@@ -85,20 +85,6 @@ assert_out (GstHarness * h, guint first, guint end)
   g_assert_null (gst_harness_try_pull (h));
 }
 
-static gboolean
-is_equal (GstBuffer * a, GstBuffer * b)
-{
-  GstMapInfo ma, mb;
-  gboolean equal;
-
-  g_assert_true (gst_buffer_map (a, &ma, GST_MAP_READ));
-  g_assert_true (gst_buffer_map (b, &mb, GST_MAP_READ));
-  equal = ma.size == mb.size && memcmp (ma.data, mb.data, ma.size) == 0;
-  gst_buffer_unmap (b, &mb);
-  gst_buffer_unmap (a, &ma);
-  return equal;
-}
-
 static void
 push_segment (GstHarness * h, GstClockTime start)
 {
@@ -265,7 +251,7 @@ nth_of (guint lookahead, guint first, guint end, guint cut, guint wanted)
 static void
 assert_same (GstBuffer * a, GstBuffer * b, gboolean same)
 {
-  g_assert_true (is_equal (a, b) == same);
+  g_assert_true (test_is_equal (a, b) == same);
   gst_buffer_unref (a);
   gst_buffer_unref (b);
 }

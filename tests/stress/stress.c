@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the caches of GLib and GStreamer come to, whatever the count. */
-#define SLACK (256 << 10)
+/* What GLib and GStreamer keep by and by, whatever the count. */
+#define SLACK (16 << 10)
 
 void
 stress_begin (int *argc, char ***argv, const gchar * const *plugins)

@@ -17,8 +17,8 @@ gboolean        stress_is_full                  (void);
 /* @few, or @full where MLEU_STRESS=full is set. */
 guint           stress_count                    (guint few, guint full);
 
-/* Bytes that malloc() has given and not got back; 0 under a sanitizer, whose
- * malloc() does not say. */
+/* Bytes that malloc() has given and not got back, in the environment that
+ * meson.build sets; 0 under a sanitizer, whose malloc() does not say. */
 gsize           stress_allocated                (void);
 
 /* Bytes of physical memory. */

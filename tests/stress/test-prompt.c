@@ -58,6 +58,19 @@ wait_until_busy (gint * in, gint * out)
   g_usleep (20000);
 }
 
+/* No frame was coloured to its end. */
+static void
+assert_given_up (GstElement * element)
+{
+  GstStructure *stats;
+  guint64 frames;
+
+  g_object_get (element, "stats", &stats, NULL);
+  g_assert_true (gst_structure_get_uint64 (stats, "frames", &frames));
+  g_assert_cmpuint (frames, ==, 0);
+  gst_structure_free (stats);
+}
+
 static void
 end (GArray * times, const gchar * what)
 {
@@ -80,10 +93,11 @@ test_states (void)
 {
   const guint n = stress_count (3, 100);
   GArray *times = new_times ();
-  GstElement *pipeline = open_player ("");
+  GstElement *pipeline = open_player (""), *element;
   gint in = 0, out = 0;
   guint i;
 
+  element = gst_bin_get_by_name (GST_BIN (pipeline), "m");
   count_at (pipeline, "sink", &in);
   count_at (pipeline, "src", &out);
   for (i = 0; i < n; i++) {
@@ -94,8 +108,10 @@ test_states (void)
     begin = g_get_monotonic_time ();
     gst_element_set_state (pipeline, GST_STATE_READY);
     stress_time (times, begin);
+    assert_given_up (element);
     in = out = 0;
   }
+  gst_object_unref (element);
   gst_element_set_state (pipeline, GST_STATE_NULL);
   gst_object_unref (pipeline);
   end (times, "PLAYING to READY");
@@ -211,6 +227,7 @@ test_flushes (void)
     gst_harness_push_event (h, gst_event_new_segment (&segment));
   }
   g_assert_null (gst_harness_try_pull (h));
+  assert_given_up (h->element);
   gst_harness_teardown (h);
   end (times, "flush");
 }

@@ -133,19 +133,6 @@ shown (Player * player)
   return buffer;
 }
 
-static gboolean
-is_equal (GstBuffer * a, GstBuffer * b)
-{
-  GstMapInfo map;
-  gboolean equal;
-
-  g_assert_true (gst_buffer_map (b, &map, GST_MAP_READ));
-  equal = gst_buffer_get_size (a) == map.size &&
-      gst_buffer_memcmp (a, 0, map.data, map.size) == 0;
-  gst_buffer_unmap (b, &map);
-  return equal;
-}
-
 /* The frame that is shown, paused: the one of @time, and none of the colours
  * before the seek in it: a second player that went there at once has the same
  * bytes. */
@@ -165,8 +152,9 @@ assert_shows (Player * player, Player * other, GstClockTime time)
     wait_for_state (other);
     wanted = shown (other);
     g_assert_cmpuint (GST_BUFFER_PTS (wanted), ==, time);
-    g_assert_true (is_equal (buffer, wanted));
+    g_assert_true (test_is_equal (buffer, wanted));
     gst_buffer_unref (wanted);
+    stress_assert_no_error (other->bus);
   }
   gst_buffer_unref (buffer);
 }

@@ -461,19 +461,23 @@ static void test_versions(void)
 
 static void test_weights(void)
 {
-    static const guint8 infinite[4] = {0x80, 0x7f, 0x00, 0x00}; /* bfloat16 infinity, 0 */
-    TestFile *file = testfile_new();
-    testfile_add(file, "w", "BF16", "[2,1,1,1]", infinite, 4);
-    testfile_metadata(file, "mleu.graph", GRAPH(INPUT "," CONV, HEAD));
-    expect_file(file, MLEU_ERROR_FORMAT, "not finite");
+    /* bfloat16: infinity, and no number; 0 */
+    static const guint8 not_finite[][4] = {{0x80, 0x7f, 0x00, 0x00}, {0xc0, 0x7f, 0x00, 0x00}};
+    TestFile *file;
+    for (guint i = 0; i < G_N_ELEMENTS(not_finite); i++) {
+        file = testfile_new();
+        testfile_add(file, "w", "BF16", "[2,1,1,1]", not_finite[i], 4);
+        testfile_metadata(file, "mleu.graph", GRAPH(INPUT "," CONV, HEAD));
+        expect_file(file, MLEU_ERROR_FORMAT, "not finite");
+    }
 
     file = testfile_new();
     testfile_add(file, "w", "I8", "[2,1,1,1]", "\x40\xc0", 2);
     testfile_metadata(file, "mleu.graph", GRAPH(INPUT "," CONV, HEAD));
     expect_file(file, MLEU_ERROR_FORMAT, "w.scale");
 
-    static const float scales[][2] = {{1, INFINITY}, {1, 1e38f}};
-    static const char *const words[] = {"not finite", "too large"};
+    static const float scales[][2] = {{1, INFINITY}, {NAN, 1}, {1, 1e38f}};
+    static const char *const words[] = {"not finite", "not finite", "too large"};
     for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
         file = testfile_new();
         testfile_add(file, "w", "I8", "[2,1,1,1]", "\x40\xc0", 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pipelines of README.md do what it says, as they stand there: on a film of that name, with a
- * test picture for the camera and no window. */
+/* The pipelines of README.md do what it says, and those of the element's documentation run, as they
+ * stand there: on a film of that name, with a test picture for the camera and no window. */
 #include "../film/media.h"
 
 #include <glib/gstdio.h>
@@ -141,6 +141,31 @@ static void test_film(void)
     g_assert_cmpint(seen.width, ==, 96);
 }
 
+/* "Example launch lines", which applications and gst-inspect-1.0's readers meet first. */
+static void test_documentation(void)
+{
+    const char *const start = " * gst-launch-1.0 ";
+    GError *error = NULL;
+    guint count = 0;
+    char *text, **lines;
+
+    if (!have("gst-launch-1.0"))
+        return;
+    g_file_get_contents(TEST_ELEMENT, &text, NULL, &error);
+    g_assert_no_error(error);
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line != NULL; line++) {
+        if (g_str_has_prefix(*line, start)) {
+            run(*line + strlen(" * "));
+            count++;
+        }
+    }
+    g_assert_cmpuint(count, >=, 3);
+    g_assert_cmpuint(look("colour.mkv", FRAMES).coloured, ==, FRAMES);
+    g_strfreev(lines);
+    g_free(text);
+}
+
 static void test_camera(void)
 {
     if (have("gst-launch-1.0"))
@@ -213,6 +238,7 @@ int main(int argc, char **argv)
     media_begin(&argc, &argv, plugins);
     prepare();
     g_test_add_func("/uses/readme/film", test_film);
+    g_test_add_func("/uses/readme/documentation", test_documentation);
     g_test_add_func("/uses/readme/camera", test_camera);
     g_test_add_func("/uses/readme/editor", test_editor);
     g_test_add_func("/uses/readme/project", test_project);

@@ -87,7 +87,7 @@ static void test_figures(void)
     g_free(messages);
 }
 
-/* Space does not end it, q does. */
+/* Space compares, and compares no more; q ends it. */
 static void test_keys(void)
 {
     char *output, *messages;
@@ -97,6 +97,7 @@ static void test_keys(void)
     g_assert_cmpint(watch("  q", &output, &messages, "--test-picture", "--seconds=600", NULL), ==,
                     0);
     g_assert_true(g_str_has_prefix(output, "0 frames of 0"));
+    g_assert_cmpstr(messages, ==, "webcam: grey at the left\nwebcam: all in colour\n");
     g_free(output);
     g_free(messages);
 }
