@@ -21,9 +21,6 @@
 #define BLOCK_FEW 24
 #define FEW_PIXELS 1024
 
-/* Pixels whose logits are in memory at a time. */
-#define HEAD_PIXELS 48
-
 /* The softmax's table: exp(-d / (MLEU_Q8_LOGIT T)) in units of 2^-16, up to T = 5; beyond it is
  * less than half a unit. */
 #define SOFTMAX_UNIT 65536
@@ -61,7 +58,7 @@ struct _State {
     guint8 *memory;
     const guint8 **pointers; /* of worker w: from w x pointers_size */
     gsize pointers_size;
-    gint16 *logits; /* of worker w: from w x logits_size; HEAD_PIXELS rows */
+    gint16 *logits; /* of worker w: from w x logits_size; a row for each pixel of a block */
     gsize logits_size;
     guint8 *scratch; /* of worker w: from w x scratch_size */
     gsize scratch_size;
@@ -236,20 +233,18 @@ static void decode(const State *state, const gint16 *logits, float *a, float *b)
     *b += move_b;
 }
 
-/* The last convolution and the head, some pixels at a time: the logits of the picture are never all
- * there. */
+/* The last convolution and the head, of pixels [first, last): the logits of the picture are never
+ * all there. */
 static void head(const Step *step, guint first, guint last)
 {
     const State *state = step->state;
+    const MleuQ8Tile tile = look(step, first, last);
     const gsize row = (gsize)step->layer->blocks * MLEU_Q8_OUTPUTS, plane = pixels_of(&step->out);
     gint16 *logits = state->logits + mleu_pool_current_worker() * state->logits_size;
 
-    for (guint p = first; p < last; p += HEAD_PIXELS) {
-        const MleuQ8Tile tile = look(step, p, MIN(p + HEAD_PIXELS, last));
-        state->kernels->q8_logits(logits, row, step->out.channels, &tile);
-        for (guint i = 0; i < tile.pixels; i++)
-            decode(state, logits + i * row, state->result + p + i, state->result + plane + p + i);
-    }
+    state->kernels->q8_logits(logits, row, step->out.channels, &tile);
+    for (guint i = 0; i < tile.pixels; i++, logits += row)
+        decode(state, logits, state->result + first + i, state->result + plane + first + i);
 }
 
 static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
@@ -393,7 +388,8 @@ static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuP
     }
     const guint threads = mleu_pool_get_threads(pool);
     state->pointers = mleu_try_new0(const guint8 *, threads * state->pointers_size);
-    state->logits_size = (gsize)HEAD_PIXELS * layers[graph->n_nodes - 1].blocks * MLEU_Q8_OUTPUTS;
+    const Step *last = &state->steps[graph->n_nodes - 2];
+    state->logits_size = (gsize)last->block * last->layer->blocks * MLEU_Q8_OUTPUTS;
     state->logits = mleu_try_new0(gint16, threads * state->logits_size);
     state->scratch = mleu_arena_allocate(threads, state->scratch_size);
     state->bins = mleu_try_new0(gint32, 2 * graph->classes);
