@@ -6,9 +6,13 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
-static const char *const names[MLEU_N_TIERS] = {"c", "avx2", "avxvnni", "avx512vnni"};
-#define ALL_NAMES "c, avx2, avxvnni and avx512vnni"
+static const char *const names[MLEU_N_TIERS] = {"c", "avx2", "avxvnni", "avx512vnni", "amx"};
+#define ALL_NAMES "c, avx2, avxvnni, avx512vnni and amx"
 
 /* The limit that MLEU_CPU or mleu_cpu_set_limit() sets; LIMIT_UNREAD until the first is looked at.
  */
@@ -45,6 +49,54 @@ static gboolean has_avx512vnni(void)
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
+
+#if defined(MLEU_HAVE_AMX) && defined(__linux__)
+/* Leaf 7 has AMX-TILE and AMX-INT8; leaf 0x1d the sizes of palette 1: eight tiles of 16 rows of 64
+ * bytes are what the kernels want. */
+static gboolean processor_has_amx(void)
+{
+    guint a, b, c, d;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d >> 24 & 3) != 3)
+        return FALSE;
+    return __get_cpuid_count(0x1d, 1, &a, &b, &c, &d) && b >> 16 >= 8 && (b & 0xffff) == 64 &&
+           (c & 0xffff) == 16;
+}
+
+/* XCR0: the kernel saves the tiles' configuration (17) and data (18). */
+static gboolean kernel_saves_tiles(void)
+{
+    guint a, b, c, d, low, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c >> 27 & 1) == 0)
+        return FALSE;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low >> 17 & 3) == 3;
+}
+
+/* Linux traps tiles in a process that has not asked for them. It refuses where a thread's signal
+ * stack is too small for them, and those before 5.16 do not know the question. */
+static gboolean may_use_tiles(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
+static gboolean has_amx(void)
+{
+    enum { UNKNOWN, YES, NO };
+    static gsize known = UNKNOWN;
+    if (g_once_init_enter(&known)) {
+        const gboolean has =
+            has_avx512vnni() && processor_has_amx() && kernel_saves_tiles() && may_use_tiles();
+        g_once_init_leave(&known, has ? YES : NO);
+    }
+    return known == YES;
+}
+#else
+static gboolean has_amx(void)
+{
+    return FALSE;
+}
+#endif
 #endif
 
 gboolean mleu_cpu_has(MleuTier tier)
@@ -59,6 +111,8 @@ gboolean mleu_cpu_has(MleuTier tier)
         return has_avxvnni();
     case MLEU_TIER_AVX512VNNI:
         return has_avx512vnni();
+    case MLEU_TIER_AMX:
+        return has_amx();
 #endif
     default:
         return FALSE;

@@ -12,14 +12,16 @@ typedef enum {
     MLEU_TIER_AVX2,       /* with FMA */
     MLEU_TIER_AVXVNNI,    /* and AVX2 */
     MLEU_TIER_AVX512VNNI, /* with AVX-512 F, BW and VL, and AVX2 */
+    MLEU_TIER_AMX,        /* its tiles and INT8, and AVX512VNNI */
 } MleuTier;
 
-#define MLEU_N_TIERS 4
+#define MLEU_N_TIERS 5
 
-/** "c", "avx2", "avxvnni", "avx512vnni". */
+/** "c", "avx2", "avxvnni", "avx512vnni", "amx". */
 const char *mleu_tier_name(MleuTier tier);
 
-/** Whether the processor and the operating system have a tier. */
+/** Whether the processor and the operating system have a tier. The first call for AMX asks Linux to
+ * let the process use it. */
 gboolean mleu_cpu_has(MleuTier tier);
 
 /**

@@ -9,12 +9,12 @@ static MleuKernels tables[MLEU_N_TIERS];
 /* The C kernels first; each better tier overwrites what it has. */
 static void fill(void)
 {
-    tables[MLEU_TIER_C] = (MleuKernels){MLEU_KERNEL_LIST(C_ENTRY)};
+    tables[MLEU_TIER_C] = (MleuKernels){MLEU_KERNEL_LIST(C_ENTRY).q8_pixels = 1};
     for (guint tier = MLEU_TIER_C + 1; tier < MLEU_N_TIERS; tier++)
         tables[tier] = tables[MLEU_TIER_C];
 #if defined(__x86_64__)
     for (guint tier = MLEU_TIER_AVX2; tier < MLEU_N_TIERS; tier++)
-        tables[tier] = (MleuKernels){MLEU_KERNEL_LIST(AVX2_ENTRY)};
+        tables[tier] = (MleuKernels){MLEU_KERNEL_LIST(AVX2_ENTRY).q8_pixels = 6};
 #if defined(MLEU_HAVE_AVXVNNI)
     MleuKernels *vnni = &tables[MLEU_TIER_AVXVNNI];
     vnni->q8_conv = mleu_q8_conv__avxvnni;
@@ -26,6 +26,13 @@ static void fill(void)
     wide->q8_logits = mleu_q8_logits__avx512vnni;
     wide->q8_dwconv = mleu_q8_dwconv__avx512vnni;
     wide->q8_add = mleu_q8_add__avx512vnni;
+    tables[MLEU_TIER_AMX] = *wide;
+#if defined(MLEU_HAVE_AMX)
+    MleuKernels *tiled = &tables[MLEU_TIER_AMX];
+    tiled->q8_conv = mleu_q8_conv__amx;
+    tiled->q8_logits = mleu_q8_logits__amx;
+    tiled->q8_pixels = 2 * MLEU_Q8_ROWS;
+#endif
 #endif
 }
 

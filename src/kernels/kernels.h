@@ -46,9 +46,8 @@ typedef struct {
     float start[5];
 } MleuChromaMatrix;
 
-/** Output channels of one tile of q8_conv, and a tile's most pixels. */
+/** Output channels that q8_conv's weights lie together in. */
 #define MLEU_Q8_OUTPUTS 16
-#define MLEU_Q8_PIXELS 6
 /** Channels of which q8_dwconv takes that many at a time: its weights, bias and scale are padded to
  * a multiple. */
 #define MLEU_Q8_CHANNELS 16
@@ -93,21 +92,72 @@ typedef struct {
     gint32 zero, low, high;
 } MleuRequantize;
 
+/** Most channels that AMX multiplies at a time, and the equal chunks that it takes a tap's in. */
+#define MLEU_Q8_CHUNK 64
+static inline guint mleu_q8_chunks(guint channels)
+{
+    return (channels + MLEU_Q8_CHUNK - 1) / MLEU_Q8_CHUNK;
+}
+
+/** Groups of four channels that q8_conv's weights have for each tap: those that there are, and as
+ * many more of weight 0 as make whole chunks. */
+static inline guint mleu_q8_depth(guint channels)
+{
+    const guint chunks = mleu_q8_chunks(channels), groups = (channels + 3) / 4;
+    return (groups + chunks - 1) / chunks * chunks;
+}
+
 /**
  * MleuQ8Tile: some pixels of a quantised convolution's output, and what they see.
- * @in: taps x pixels pointers to @channels bytes.
- * @pixels: 1 .. MLEU_Q8_PIXELS.
- * @weight: q8_conv, q8_logits: [taps][channels / 4, rounded up][MLEU_Q8_OUTPUTS][4]. Of weights c
- * and c + 1, c even, those of one sign add up to at most 128, so that a sum of two products fits
- * into 16 bits. q8_dwconv: [taps][channels, rounded up to MLEU_Q8_CHANNELS], any values.
- * @to: its bias and scale have MLEU_Q8_OUTPUTS values; for q8_dwconv as many as a row of weights.
+ * @in: taps x pixels pointers to @channels bytes. Of q8_conv and q8_logits the bytes after them, up
+ * to 4 x mleu_q8_depth(), may be read, and count for nothing.
+ * @pixels: any number.
+ * @weight: q8_conv, q8_logits: [outputs / MLEU_Q8_OUTPUTS, rounded
+ * up][taps][mleu_q8_depth()][MLEU_Q8_OUTPUTS][4], 0 beyond the channels. Of weights c and c + 1, c
+ * even, those of one sign add up to at most 128, so that a sum of two products fits into 16 bits.
+ * q8_dwconv: [taps][channels, rounded up to MLEU_Q8_CHANNELS], any values.
+ * @to: its bias and scale have a value for each output, padded to whole blocks of
+ * MLEU_Q8_OUTPUTS; for q8_dwconv as many as a row of weights.
+ * @scratch: of q8_conv and q8_logits: mleu_q8_scratch() bytes, aligned to 64, that no other thread
+ * uses meanwhile.
  */
 typedef struct {
     const guint8 *const *in;
     guint pixels, taps, channels;
     const gint8 *weight;
     MleuRequantize to;
+    gpointer scratch;
 } MleuQ8Tile;
+
+/** Bytes of q8_conv's weights for MLEU_Q8_OUTPUTS outputs. */
+static inline gsize mleu_q8_block_bytes(guint taps, guint channels)
+{
+    return (gsize)taps * mleu_q8_depth(channels) * 4 * MLEU_Q8_OUTPUTS;
+}
+
+/** Pixels that AMX takes at a time, and what it notes of each tap of theirs. */
+#define MLEU_Q8_ROWS 16
+typedef struct {
+    const guint8 *first;
+    gssize apart; /* bytes from a pixel to the next */
+} MleuQ8Rows;
+
+/** What q8_conv and q8_logits need besides: AMX reads pixels that lie evenly, and copies others. */
+static inline gsize mleu_q8_scratch(guint pixels, guint taps, guint channels)
+{
+    const gsize groups = (pixels + MLEU_Q8_ROWS - 1) / MLEU_Q8_ROWS;
+    const gsize row = (gsize)mleu_q8_chunks(channels) * MLEU_Q8_CHUNK;
+    const gsize bytes = groups * taps * (MLEU_Q8_ROWS * row + sizeof(MleuQ8Rows));
+    return (bytes + 63) / 64 * 64;
+}
+
+/** Makes a tile that of the next block of outputs. */
+static inline void mleu_q8_next_block(MleuQ8Tile *tile)
+{
+    tile->weight += mleu_q8_block_bytes(tile->taps, tile->channels);
+    tile->to.bias += MLEU_Q8_OUTPUTS;
+    tile->to.scale += MLEU_Q8_OUTPUTS;
+}
 
 /**
  * MleuQ8Softmax: exp() as whole numbers, and the classes' colours.
@@ -200,12 +250,13 @@ typedef struct {
     X(void, f32_gemm,                                                                              \
       (guint m, guint n, guint k, const float *a, gsize lda, const float *b, gsize ldb, float *c,  \
        gsize ldc))                                                                                 \
-    /* sum(p, o) = over taps t and channels c, of in[t][p][c] weight[t][c / 4][o][c % 4]. out: n   \
-       of the MLEU_Q8_OUTPUTS outputs, requantised, of pixels `step` bytes apart. */               \
-    X(void, q8_conv, (guint8 * out, gsize step, gsize n, const MleuQ8Tile *tile))                  \
+    /* sum(p, o) = over taps t and channels c, of in[t][p][c] weight[o / 16][t][c / 4][o % 16][c   \
+       % 4]. out: `outputs` of each pixel, requantised, pixels `step` bytes apart. */              \
+    X(void, q8_conv, (guint8 * out, gsize step, gsize outputs, const MleuQ8Tile *tile))            \
     /* The same sums: (sum + bias) x scale in float32, clamped to -32767 .. 32767 and rounded to   \
-       the nearest, halves to even; all outputs, of pixels `step` values apart. */                 \
-    X(void, q8_logits, (gint16 * out, gsize step, const MleuQ8Tile *tile))                         \
+       the nearest, halves to even; `outputs`, rounded up to MLEU_Q8_OUTPUTS, of pixels `step`     \
+       values apart. */                                                                            \
+    X(void, q8_logits, (gint16 * out, gsize step, gsize outputs, const MleuQ8Tile *tile))          \
     /* A depthwise convolution: out[p][c] from the sum over taps of in[t][p][c] weight[t][c]. */   \
     X(void, q8_dwconv, (guint8 * out, gsize step, const MleuQ8Tile *tile))                         \
     /* The annealed mean's sums over the classes of one pixel. */                                  \
@@ -274,6 +325,7 @@ typedef struct {
 #define MLEU_KERNEL_MEMBER(type, name, arguments) type(*name) arguments;
 typedef struct {
     MLEU_KERNEL_LIST(MLEU_KERNEL_MEMBER)
+    guint q8_pixels; /* that q8_conv takes at a time: it likes multiples */
 } MleuKernels;
 
 /** The kernels of a tier, which the machine must have; each is the best at or below it. */

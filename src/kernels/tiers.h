@@ -12,7 +12,7 @@ MLEU_KERNEL_LIST(MLEU_DECLARE_C)
 MLEU_KERNEL_LIST(MLEU_DECLARE_AVX2)
 #undef MLEU_DECLARE_AVX2
 
-/* VNNI is for the quantised kernels alone. */
+/* VNNI and AMX are for the quantised kernels alone. */
 #define MLEU_DECLARE(name, tier) __typeof__(mleu_##name##__c) mleu_##name##__##tier;
 MLEU_DECLARE(q8_conv, avxvnni)
 MLEU_DECLARE(q8_logits, avxvnni)
@@ -21,4 +21,6 @@ MLEU_DECLARE(q8_conv, avx512vnni)
 MLEU_DECLARE(q8_logits, avx512vnni)
 MLEU_DECLARE(q8_dwconv, avx512vnni)
 MLEU_DECLARE(q8_add, avx512vnni)
+MLEU_DECLARE(q8_conv, amx)
+MLEU_DECLARE(q8_logits, amx)
 #undef MLEU_DECLARE

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The network alone, at 256 x 256, for every model given, precision and tier of kernels: CPU time
- * of one run with one thread, and the share of what registers alone reach. Rows of a model are
- * measured in turn, so that all see the same machine.
+ * of one run with one thread, or wall-clock time with more, and the share of what registers alone
+ * reach. Rows of a model are measured in turn, so that all see the same machine.
  *
- *   bench-network [--only TIER/PRECISION] MODEL...
+ *   bench-network [--only TIER/PRECISION] [--threads N] MODEL...
  *
  * --only, such as avx2/int8, is for profilers.
  */
@@ -24,9 +24,11 @@ typedef struct {
 } Row;
 
 static char *only, **models;
+static gint threads = 1;
 
 static const GOptionEntry entries[] = {
     {"only", 0, 0, G_OPTION_ARG_STRING, &only, "One row, such as avx2/int8", "TIER/PRECISION"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &threads, "Threads; 1", "N"},
     {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &models, NULL, "MODEL..."},
     G_OPTION_ENTRY_NULL,
 };
@@ -42,10 +44,11 @@ static gboolean is_wanted(const Row *row)
 
 static double run_once(MleuPlan *plan, float *ab)
 {
-    const double begin = bench_cpu_seconds();
+    double (*const now)(void) = threads == 1 ? bench_cpu_seconds : bench_seconds;
+    const double begin = now();
     if (!mleu_plan_run(plan, 0.38, NULL, ab, NULL))
         g_error("the network does not run");
-    return bench_cpu_seconds() - begin;
+    return now() - begin;
 }
 
 static void measure(MleuModel *model, MleuPool *pool, const double *peaks)
@@ -106,17 +109,17 @@ int main(int argc, char **argv)
     GError *error = NULL;
     GOptionContext *context = g_option_context_new("- times the network alone");
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) || models == NULL) {
-        fprintf(stderr, "%s\n", error != NULL ? error->message : "no model is given");
+    if (!g_option_context_parse(context, &argc, &argv, &error) || models == NULL || threads < 1) {
+        fprintf(stderr, "%s\n", error != NULL ? error->message : "no model is given, or no thread");
         return 1;
     }
     g_option_context_free(context);
     double peaks[2 * MLEU_N_TIERS];
-    MleuPool *pool = mleu_pool_new(1, NULL);
+    MleuPool *pool = mleu_pool_new((guint)threads, NULL);
     for (guint tier = 0; tier < MLEU_N_TIERS; tier++) {
         const gboolean have = mleu_cpu_has((MleuTier)tier);
-        peaks[2 * tier] = have ? bench_peak_float32((MleuTier)tier) : 0;
-        peaks[2 * tier + 1] = have ? bench_peak_int8((MleuTier)tier) : 0;
+        peaks[2 * tier] = have ? threads * bench_peak_float32((MleuTier)tier) : 0;
+        peaks[2 * tier + 1] = have ? threads * bench_peak_int8((MleuTier)tier) : 0;
     }
     for (guint i = 0; models[i] != NULL; i++) {
         const double begin = bench_cpu_seconds();

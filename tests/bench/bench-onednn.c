@@ -318,11 +318,12 @@ int main(int argc, char **argv)
         g_setenv("OMP_NUM_THREADS", "1", TRUE);
         execv("/proc/self/exe", argv);
     }
-    static const dnnl_cpu_isa_t tiers[MLEU_N_TIERS] = {[MLEU_TIER_C] = dnnl_cpu_isa_all,
-                                                       [MLEU_TIER_AVX2] = dnnl_cpu_isa_avx2,
-                                                       [MLEU_TIER_AVXVNNI] = dnnl_cpu_isa_avx2_vnni,
-                                                       [MLEU_TIER_AVX512VNNI] =
-                                                           dnnl_cpu_isa_avx512_core_vnni};
+    static const dnnl_cpu_isa_t tiers[MLEU_N_TIERS] = {
+        [MLEU_TIER_C] = dnnl_cpu_isa_all,
+        [MLEU_TIER_AVX2] = dnnl_cpu_isa_avx2,
+        [MLEU_TIER_AVXVNNI] = dnnl_cpu_isa_avx2_vnni,
+        [MLEU_TIER_AVX512VNNI] = dnnl_cpu_isa_avx512_core_vnni,
+        [MLEU_TIER_AMX] = dnnl_cpu_isa_avx512_core_amx};
     if (g_getenv("ONEDNN_MAX_CPU_ISA") == NULL)
         check(dnnl_set_max_cpu_isa(tiers[mleu_cpu_tier()]), "the tier");
     const dnnl_version_t *version = dnnl_version();

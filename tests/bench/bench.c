@@ -77,6 +77,35 @@ PEAK_VNNI(peak_int8_avxvnni, "avx2,avxvnni", __m256i, _mm256_set1_epi8, _mm256_s
 PEAK_VNNI(peak_int8_avx512vnni, "avx512f,avx512bw,avx512vnni", __m512i, _mm512_set1_epi8,
           _mm512_setzero_si512, _mm512_dpbusd_epi32, 64)
 
+#if defined(MLEU_HAVE_AMX)
+/* Four tiles of sums, as the kernels have; what they count is 0. */
+__attribute__((target("amx-tile,amx-int8"))) static double peak_int8_amx(void)
+{
+    enum { TILES = 4 };
+    struct {
+        guint8 palette, start_row, reserved[14];
+        guint16 row_bytes[16];
+        guint8 rows[16];
+    } configuration = {.palette = 1};
+    for (guint i = 0; i < 8; i++) {
+        configuration.row_bytes[i] = 64;
+        configuration.rows[i] = 16;
+    }
+    __asm__ volatile("" : : "r"(&configuration) : "memory");
+    _tile_loadconfig(&configuration);
+    const double begin = bench_cpu_seconds();
+    for (guint step = 0; step < STEPS; step++) {
+        _tile_dpbusd(0, 4, 6);
+        _tile_dpbusd(1, 4, 7);
+        _tile_dpbusd(2, 5, 6);
+        _tile_dpbusd(3, 5, 7);
+    }
+    const double seconds = bench_cpu_seconds() - begin;
+    _tile_release();
+    return 16.0 * 16 * 64 * TILES * STEPS / seconds;
+}
+#endif
+
 __attribute__((target("avx2,fma"))) static double peak_float32_avx2(void)
 {
     __m256 sum[SUMS], x = _mm256_set1_ps(1e-6f);
@@ -108,6 +137,10 @@ double bench_peak_int8(MleuTier tier)
 #endif
     case MLEU_TIER_AVX512VNNI:
         return peak_int8_avx512vnni();
+#if defined(MLEU_HAVE_AMX)
+    case MLEU_TIER_AMX:
+        return peak_int8_amx();
+#endif
     default:
         break;
     }

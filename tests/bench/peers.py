@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The same network by other runtimes, beside bench-network's rows: CPU milliseconds of a run at 256 x 256.
+"""The same network by other runtimes, beside bench-network's rows: milliseconds of a run at 256 x 256.
 
     peers.py BENCH_NETWORK EXPORT_ONNX MODEL...
 
@@ -83,12 +83,19 @@ def measure(rows):
         print(f"  {name:34} {cpu:8.1f} ms CPU {wall:8.1f} ms wall")
 
 
+def bench_own(bench, model):
+    """This library: CPU time of one thread, wall-clock time of two."""
+    for threads in ("1", "2"):
+        print(f"this library x{threads}")
+        subprocess.run([bench, "--threads", threads, model], check=True)
+
+
 def main():
     bench, export, *models = sys.argv[1:]
     sys.stdout.reconfigure(line_buffering=True)
     onnxruntime, openvino, onnx, torch = (load(name) for name in ("onnxruntime", "openvino", "onnx", "torch"))
     for model in models:
-        subprocess.run([bench, model], check=True)
+        bench_own(bench, model)
         if onnx is None or torch is None:
             continue
         with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +114,7 @@ def main():
                         version = openvino.__version__.split("-")[0]
                         rows[f"OpenVINO {version} {precision} x{threads}"] = openvino_runner(openvino, file, threads)
             measure(rows)
-        subprocess.run([bench, model], check=True)
+        bench_own(bench, model)
 
 
 if __name__ == "__main__":

@@ -99,13 +99,13 @@ static void test_network(gconstpointer data)
 #define SHIPPED_SHA256 "954649d67872ecd6a8e7c4cc80bca56eba037ca25da31ea167a8bb5ca2e6f22e"
 
 /* The default network, whose layers are large enough that threads are in the same kernel at the
- * same time, again and again: always the same bytes. */
-static void test_shipped_threads(void)
+ * same time, with two and four threads again and again: always the same bytes. @data: how often. */
+static void test_shipped_threads(gconstpointer data)
 {
-    enum { WIDTH = 160, HEIGHT = 96, RUNS = 8 };
+    enum { WIDTH = 160, HEIGHT = 96 };
+    const guint runs = GPOINTER_TO_UINT(data);
     GError *error = NULL;
-    char *path =
-        g_test_build_filename(G_TEST_DIST, "..", "models", "mleu-film.safetensors", NULL);
+    char *path = g_test_build_filename(G_TEST_DIST, "..", "models", "mleu-film.safetensors", NULL);
     MleuModel *model = mleu_model_load(path, &error);
     g_assert_no_error(error);
     guint w, h;
@@ -116,7 +116,7 @@ static void test_shipped_threads(void)
         g_assert_no_error(error);
         mleu_plan_get_grid(plan, &w, &h);
         const gsize values = (gsize)2 * w * h;
-        for (guint run = 0; run < (threads == 1 ? 1 : RUNS); run++) {
+        for (guint run = 0; run < (threads == 1 ? 1 : runs); run++) {
             for (guint i = 0; i < WIDTH * HEIGHT; i++)
                 mleu_plan_get_input(plan)[i] = (float)(i * 7 % 101);
             if (first == NULL) {
@@ -193,7 +193,8 @@ int main(int argc, char **argv)
     g_test_add_data_func("/golden/networks/shapes", "shapes", test_network);
     g_test_add_data_func("/golden/networks/combined", "combined", test_network);
     g_test_add_data_func("/golden/networks/quantized", "quantized", test_network);
-    g_test_add_func("/golden/shipped/threads", test_shipped_threads);
+    g_test_add_data_func("/golden/shipped/threads", GUINT_TO_POINTER(8), test_shipped_threads);
+    g_test_add_data_func("/golden/bytes", GUINT_TO_POINTER(1), test_shipped_threads);
     g_test_add_func("/golden/shipped/models", test_shipped_models);
     return g_test_run();
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every kernel on every tier that this machine has, those of VNNI by emulation too: the float32
- * ones against a plain reference in double precision, within a bound that follows from the number
- * of roundings; the quantised ones against theirs to the bit. Guard values around each output show
- * writes outside it.
+ * Every kernel on every tier that this machine has, those of VNNI and AMX by emulation too: the
+ * float32 ones against a plain reference in double precision, within a bound that follows from the
+ * number of roundings; the quantised ones against theirs to the bit. Guard values around each
+ * output show writes outside it.
  */
 #include <math.h>
 #include <string.h>
 
+#include "emulated/kernels.h"
 #include "kernels/tiers.h"
+#include "nn/arena.h"
 #include "nn/f32/winograd.h"
 
 /* One rounding of float32, relative. */
@@ -384,33 +386,50 @@ static guint8 requantized(gint32 sum, float scale, const MleuRequantize *to)
     return (guint8)(to->zero + (gint32)CLAMP(rounded, to->low, to->high));
 }
 
+/* Most of what random_tile() makes. */
+enum { MOST_PIXELS = 50, MOST_TAPS = 9, MOST_OUTPUTS = 50 };
+
 /* A tile with random contents; `bytes` lie without gaps, so that AddressSanitizer sees a read
- * beyond a pixel's channels at the last one. */
+ * beyond what may be read after the last pixel's channels. */
 typedef struct {
     MleuQ8Tile tile;
-    const guint8 *in[9 * MLEU_Q8_PIXELS];
+    const guint8 *in[MOST_TAPS * MOST_PIXELS];
     guint8 *bytes;
     gint8 *weight;
     gint32 *bias;
     float *scale;
 } RandomTile;
 
-static void random_tile(RandomTile *random, guint round, guint channels, gsize weights, gsize row)
+/* Pixels through every remainder of what tiers take at a time, 6 and 16; @weights: of all taps;
+ * @row: outputs; @beyond: bytes that may be read after the last pixel. */
+static void random_tile(RandomTile *random, guint round, guint channels, gsize weights, gsize row,
+                        gsize beyond)
 {
+    const guint pixels[] = {1,  2,  3,  4,  5,  6,  7,  11, 12,
+                            15, 16, 17, 31, 32, 33, 47, 48, MOST_PIXELS};
     MleuQ8Tile *tile = &random->tile;
     const gint32 zero = (gint32)round % 256;
-    tile->pixels = 1 + round % MLEU_Q8_PIXELS;
-    tile->taps = 1 + round / 6 % 9;
+    tile->pixels = pixels[round % G_N_ELEMENTS(pixels)];
+    tile->taps = 1 + round / 6 % MOST_TAPS;
     tile->channels = channels;
     const gsize count = (gsize)tile->taps * tile->pixels * channels;
-    random->bytes = g_malloc(count);
-    random->weight = g_new0(gint8, tile->taps * weights);
+    random->bytes = g_malloc(count + beyond);
+    random->weight = g_new0(gint8, weights);
     random->bias = g_new0(gint32, row);
     random->scale = g_new0(float, row);
-    for (gsize i = 0; i < count; i++)
+    for (gsize i = 0; i < count + beyond; i++)
         random->bytes[i] = round % 10 == 9 ? 255 : next_byte();
-    for (guint i = 0; i < tile->taps * tile->pixels; i++)
-        random->in[i] = random->bytes + (gsize)i * channels;
+    /* Pixels one after the other, backwards, one and the same, or that but for one among them: a
+     * row of the picture, what is above it, the end of a row. */
+    for (guint t = 0; t < tile->taps; t++) {
+        const guint8 *first = random->bytes + (gsize)t * tile->pixels * channels;
+        const guint way = (round + t) % 5, other = (guint)(fabsf(next_random()) * 49);
+        for (guint p = 0; p < tile->pixels; p++) {
+            const guint at = way == 1 ? tile->pixels - 1 - p : way == 2 ? 0 : p;
+            const gboolean is_other = way == 3 && p == other;
+            random->in[t * tile->pixels + p] = is_other ? random->bytes : first + at * channels;
+        }
+    }
     for (gsize o = 0; o < row; o++) {
         random->bias[o] = (gint32)(next_random() * 3000);
         /* A half, so that ties come up; one so large that the product leaves 32 bits. */
@@ -423,25 +442,34 @@ static void random_tile(RandomTile *random, guint round, guint channels, gsize w
     tile->weight = random->weight;
     tile->to = (MleuRequantize){random->bias, random->scale, zero, round % 3 == 0 ? -zero : 0,
                                 round % 3 == 2 ? (255 - zero) / 2 : 255 - zero};
+    tile->scratch =
+        mleu_arena_allocate(mleu_q8_scratch(tile->pixels, tile->taps, tile->channels), 1);
 }
 
 static void random_tile_clear(RandomTile *random)
 {
+    mleu_arena_free(random->tile.scratch);
     g_free(random->bytes);
     g_free(random->weight);
     g_free(random->bias);
     g_free(random->scale);
 }
 
-/* A tile for q8_conv: the weights of channels that are not there are 0. */
-static void dense_tile(RandomTile *random, guint round)
+/* A tile for q8_conv: the weights of channels that are not there are 0. Returns: its outputs. */
+static guint dense_tile(RandomTile *random, guint round)
 {
-    const guint channels = 1 + round / 11 % 40 + round % 3 * 40;
-    const gsize row = (channels + 3) / 4 * 4 * MLEU_Q8_OUTPUTS;
-    random_tile(random, round, channels, row, MLEU_Q8_OUTPUTS);
+    const guint channels = 1 + round * 37 % 170, depth = 4 * mleu_q8_depth(channels);
+    const guint outputs = 1 + round * 7 % MOST_OUTPUTS;
+    const guint blocks = (outputs + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS;
+    const guint taps = 1 + round / 6 % MOST_TAPS;
+    const gsize weights = blocks * mleu_q8_block_bytes(taps, channels);
+    random_tile(random, round, channels, weights, blocks * MLEU_Q8_OUTPUTS, depth - channels);
     /* The largest sums that there are, now and then. */
-    for (gsize i = 0; i < random->tile.taps * row; i++)
-        random->weight[i] = round % 10 != 9 ? next_weight() : round % 20 == 9 ? -64 : 64;
+    for (gsize i = 0; i < weights; i++) {
+        const gsize channel = i / (4 * MLEU_Q8_OUTPUTS) * 4 % depth + i % 4;
+        if (channel < channels)
+            random->weight[i] = round % 10 != 9 ? next_weight() : round % 20 == 9 ? -64 : 64;
+    }
     if (round % 10 == 9) {
         /* 127 and 1, -128 and 0 may stand together too. */
         random->weight[0] = 127;
@@ -449,33 +477,36 @@ static void dense_tile(RandomTile *random, guint round)
         random->weight[2] = -128;
         random->weight[3] = 0;
     }
+    return outputs;
 }
 
 static gint32 dense_sum(const MleuQ8Tile *tile, guint p, guint o)
 {
-    const guint depth = (tile->channels + 3) / 4;
+    const guint depth = mleu_q8_depth(tile->channels);
+    const gint8 *weight =
+        tile->weight + o / MLEU_Q8_OUTPUTS * mleu_q8_block_bytes(tile->taps, tile->channels);
     gint32 sum = tile->to.bias[o];
     for (guint t = 0; t < tile->taps; t++) {
         for (guint c = 0; c < tile->channels; c++)
-            sum += tile->in[t * tile->pixels + p][c] *
-                   tile->weight[((t * depth + c / 4) * MLEU_Q8_OUTPUTS + o) * 4 + c % 4];
+            sum +=
+                tile->in[t * tile->pixels + p][c] *
+                weight[((t * depth + c / 4) * MLEU_Q8_OUTPUTS + o % MLEU_Q8_OUTPUTS) * 4 + c % 4];
     }
     return sum;
 }
 
 static void check_q8_conv(const MleuKernels *kernels)
 {
-    enum { STEP = MLEU_Q8_OUTPUTS + 3 };
-    for (guint round = 0; round < 600; round++) {
-        const gsize n = 1 + round % MLEU_Q8_OUTPUTS;
+    enum { STEP = MOST_OUTPUTS + 3 };
+    for (guint round = 0; round < 216; round++) {
         RandomTile random;
-        guint8 out[MLEU_Q8_PIXELS * STEP];
-        dense_tile(&random, round);
+        guint8 out[(MOST_PIXELS + 1) * STEP];
+        const guint outputs = dense_tile(&random, round);
         memset(out, 77, sizeof out);
-        kernels->q8_conv(out, STEP, n, &random.tile);
-        for (guint p = 0; p < MLEU_Q8_PIXELS; p++) {
+        kernels->q8_conv(out, STEP, outputs, &random.tile);
+        for (guint p = 0; p <= MOST_PIXELS; p++) {
             for (guint o = 0; o < STEP; o++) {
-                const gboolean inside = p < random.tile.pixels && o < n;
+                const gboolean inside = p < random.tile.pixels && o < outputs;
                 g_assert_cmpuint(out[p * STEP + o], ==,
                                  inside ? requantized(dense_sum(&random.tile, p, o),
                                                       random.scale[o], &random.tile.to)
@@ -488,16 +519,17 @@ static void check_q8_conv(const MleuKernels *kernels)
 
 static void check_q8_logits(const MleuKernels *kernels)
 {
-    enum { STEP = MLEU_Q8_OUTPUTS + 3 };
-    for (guint round = 0; round < 600; round++) {
+    enum { STEP = MOST_OUTPUTS + 16 };
+    for (guint round = 0; round < 216; round++) {
         RandomTile random;
-        gint16 out[MLEU_Q8_PIXELS * STEP];
-        dense_tile(&random, round);
+        gint16 out[(MOST_PIXELS + 1) * STEP];
+        const guint outputs = dense_tile(&random, round);
+        const guint written = (outputs + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS * MLEU_Q8_OUTPUTS;
         memset(out, 77, sizeof out);
-        kernels->q8_logits(out, STEP, &random.tile);
-        for (guint p = 0; p < MLEU_Q8_PIXELS; p++) {
+        kernels->q8_logits(out, STEP, outputs, &random.tile);
+        for (guint p = 0; p <= MOST_PIXELS; p++) {
             for (guint o = 0; o < STEP; o++) {
-                const gboolean inside = p < random.tile.pixels && o < MLEU_Q8_OUTPUTS;
+                const gboolean inside = p < random.tile.pixels && o < written;
                 const volatile float logit =
                     inside ? (float)dense_sum(&random.tile, p, o) * random.scale[o] : 0;
                 const double wanted = CLAMP(rint((double)logit), -32767, 32767);
@@ -512,16 +544,16 @@ static void check_q8_dwconv(const MleuKernels *kernels)
 {
     enum { STEP = 64 };
     for (guint round = 0; round < 400; round++) {
-        const guint channels = 1 + round % 60;
+        const guint channels = 1 + round % 60, taps = 1 + round / 6 % MOST_TAPS;
         const gsize row = (channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
         RandomTile random;
-        guint8 out[MLEU_Q8_PIXELS * STEP];
-        random_tile(&random, round, channels, row, row);
+        guint8 out[(MOST_PIXELS + 1) * STEP];
+        random_tile(&random, round, channels, taps * row, row, 0);
         for (gsize i = 0; i < random.tile.taps * row; i++)
             random.weight[i] = round % 10 == 9 ? -128 : (gint8)(next_random() * 127);
         memset(out, 77, sizeof out);
         kernels->q8_dwconv(out, STEP, &random.tile);
-        for (guint p = 0; p < MLEU_Q8_PIXELS; p++) {
+        for (guint p = 0; p <= MOST_PIXELS; p++) {
             for (guint c = 0; c < STEP; c++) {
                 if (p >= random.tile.pixels || c >= channels) {
                     g_assert_cmpuint(out[p * STEP + c], ==, 77);
@@ -731,37 +763,19 @@ static void add_cases(GString *tiers, const char *tier, const MleuKernels *kerne
     }
 }
 
-#if defined(MLEU_EMULATED)
-#define DECLARE(name, tier) __typeof__(mleu_##name##__c) mleu_##name##__emulated_##tier;
-DECLARE(q8_conv, avxvnni)
-DECLARE(q8_logits, avxvnni)
-DECLARE(q8_dwconv, avxvnni)
-DECLARE(q8_conv, avx512vnni)
-DECLARE(q8_logits, avx512vnni)
-DECLARE(q8_dwconv, avx512vnni)
-DECLARE(q8_add, avx512vnni)
-
 /* The tiers that this machine may lack, by emulation. */
 static void add_emulated(GString *tiers)
 {
-    static MleuKernels narrow, wide;
-    narrow = wide = *mleu_kernels_get(MLEU_TIER_C);
-    narrow.q8_conv = mleu_q8_conv__emulated_avxvnni;
-    narrow.q8_logits = mleu_q8_logits__emulated_avxvnni;
-    narrow.q8_dwconv = mleu_q8_dwconv__emulated_avxvnni;
-    wide.q8_conv = mleu_q8_conv__emulated_avx512vnni;
-    wide.q8_logits = mleu_q8_logits__emulated_avx512vnni;
-    wide.q8_dwconv = mleu_q8_dwconv__emulated_avx512vnni;
-    wide.q8_add = mleu_q8_add__emulated_avx512vnni;
-    add_cases(tiers, "avxvnni(emulated)", &narrow, "q8");
-    add_cases(tiers, "avx512vnni(emulated)", &wide, "q8");
-}
+#if defined(MLEU_EMULATED)
+    for (guint tier = MLEU_TIER_AVXVNNI; tier < MLEU_N_TIERS; tier++) {
+        char *name = g_strconcat(mleu_tier_name((MleuTier)tier), "(emulated)", NULL);
+        add_cases(tiers, name, emulated_kernels((MleuTier)tier), "q8");
+        g_free(name);
+    }
 #else
-static void add_emulated(GString *tiers)
-{
     g_string_append(tiers, "; none emulated: built without SIMD Everywhere");
-}
 #endif
+}
 
 int main(int argc, char **argv)
 {

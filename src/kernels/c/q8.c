@@ -11,14 +11,15 @@ static inline guint8 requantize(gint32 sum, float scale, const MleuRequantize *t
     return (guint8)(to->zero + (gint32)lrintf(value < low ? low : value > high ? high : value));
 }
 
-/* The sums of one pixel of a tile, their bias included. */
+/* The sums of one pixel and the first block of outputs, their bias included. */
 static void dot(gint32 *sums, const MleuQ8Tile *tile, guint pixel)
 {
-    const gint8 *weight = tile->weight;
+    const gsize row = (gsize)mleu_q8_depth(tile->channels) * 4 * MLEU_Q8_OUTPUTS;
     for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++)
         sums[o] = tile->to.bias[o];
     for (guint t = 0; t < tile->taps; t++) {
         const guint8 *in = tile->in[t * tile->pixels + pixel];
+        const gint8 *weight = tile->weight + t * row;
         for (guint c = 0; c < tile->channels; c += 4, weight += 4 * MLEU_Q8_OUTPUTS) {
             /* Zeros beyond the pixel's channels: the loop below has a constant length. */
             gint16 x[4] = {0};
@@ -31,24 +32,31 @@ static void dot(gint32 *sums, const MleuQ8Tile *tile, guint pixel)
     }
 }
 
-void mleu_q8_conv__c(guint8 *out, gsize step, gsize n, const MleuQ8Tile *tile)
+void mleu_q8_conv__c(guint8 *out, gsize step, gsize outputs, const MleuQ8Tile *tile)
 {
-    for (guint p = 0; p < tile->pixels; p++) {
-        gint32 sums[MLEU_Q8_OUTPUTS];
-        dot(sums, tile, p);
-        for (gsize o = 0; o < n; o++)
-            out[p * step + o] = requantize(sums[o], tile->to.scale[o], &tile->to);
+    MleuQ8Tile block = *tile;
+    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_next_block(&block)) {
+        const gsize n = MIN(MLEU_Q8_OUTPUTS, outputs - o);
+        for (guint p = 0; p < tile->pixels; p++) {
+            gint32 sums[MLEU_Q8_OUTPUTS];
+            dot(sums, &block, p);
+            for (gsize i = 0; i < n; i++)
+                out[p * step + o + i] = requantize(sums[i], block.to.scale[i], &block.to);
+        }
     }
 }
 
-void mleu_q8_logits__c(gint16 *out, gsize step, const MleuQ8Tile *tile)
+void mleu_q8_logits__c(gint16 *out, gsize step, gsize outputs, const MleuQ8Tile *tile)
 {
-    for (guint p = 0; p < tile->pixels; p++) {
-        gint32 sums[MLEU_Q8_OUTPUTS];
-        dot(sums, tile, p);
-        for (guint o = 0; o < MLEU_Q8_OUTPUTS; o++) {
-            const float logit = (float)sums[o] * tile->to.scale[o];
-            out[p * step + o] = (gint16)lrintf(CLAMP(logit, -32767.0f, 32767.0f));
+    MleuQ8Tile block = *tile;
+    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_next_block(&block)) {
+        for (guint p = 0; p < tile->pixels; p++) {
+            gint32 sums[MLEU_Q8_OUTPUTS];
+            dot(sums, &block, p);
+            for (guint i = 0; i < MLEU_Q8_OUTPUTS; i++) {
+                const float logit = (float)sums[i] * block.to.scale[i];
+                out[p * step + o + i] = (gint16)lrintf(CLAMP(logit, -32767.0f, 32767.0f));
+            }
         }
     }
 }

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The quantised kernels with AVX-512 and its VNNI: a register has the sums of sixteen outputs, or
  * channels, of one pixel. What lies beyond the last of them is masked out of loads and stores. */
-#include <immintrin.h>
 #include <string.h>
 
 #include "kernels/tiers.h"
+#include "kernels/x86/q8_avx512.inc"
+
+/* Pixels whose sums stay in registers. */
+enum { PIXELS = 6 };
 
 #ifndef TIER
 #define TIER(name) name##__avx512vnni
 #endif
-
-enum { LANES = 16 };
-
-/* The first @n of sixteen. */
-static inline __mmask16 first(gsize n)
-{
-    return (__mmask16)((1u << n) - 1);
-}
-
-static inline __m512i load_64(const void *bytes)
-{
-    return _mm512_loadu_si512(bytes);
-}
 
 static inline __m512i broadcast_four(const guint8 *bytes)
 {
@@ -42,21 +32,23 @@ static inline __m512i broadcast_rest(const guint8 *bytes, guint count)
     return _mm512_set1_epi32((gint32)rest);
 }
 
-/* The sums of every pixel, their bias included. `pixels` is a constant wherever this is called, so
- * that they stay in registers; there are two for each pixel, for the products of one follow one
- * another more slowly than they can be started. */
-static inline __attribute__((always_inline)) void dot_tile(__m512i *sums, guint pixels,
+/* The sums of `pixels` pixels from `begin` on and the first block of outputs, their bias included.
+ * `pixels` is a constant wherever this is called, so that they stay in registers; there are two for
+ * each pixel, for the products of one follow one another more slowly than they can be started. */
+static inline __attribute__((always_inline)) void dot_tile(__m512i *sums, guint pixels, guint begin,
                                                            const MleuQ8Tile *tile)
 {
-    const guint8 *const *in = tile->in;
+    const guint8 *const *in = tile->in + begin;
     const gint8 *weight = tile->weight;
     const guint depth = tile->channels / 4, rest = tile->channels % 4;
-    __m512i others[MLEU_Q8_PIXELS];
+    const gsize padding =
+        (mleu_q8_depth(tile->channels) - depth - (rest > 0 ? 1 : 0)) * 4 * MLEU_Q8_OUTPUTS;
+    __m512i others[PIXELS];
     for (guint p = 0; p < pixels; p++) {
         sums[p] = load_64(tile->to.bias);
         others[p] = _mm512_setzero_si512();
     }
-    for (guint t = 0; t < tile->taps; t++, in += pixels) {
+    for (guint t = 0; t < tile->taps; t++, in += tile->pixels, weight += padding) {
         guint d = 0;
         for (; d + 2 <= depth; d += 2, weight += 8 * MLEU_Q8_OUTPUTS) {
             const __m512i even = load_64(weight), odd = load_64(weight + 4 * MLEU_Q8_OUTPUTS);
@@ -83,28 +75,7 @@ static inline __attribute__((always_inline)) void dot_tile(__m512i *sums, guint 
         sums[p] = _mm512_add_epi32(sums[p], others[p]);
 }
 
-/* Sixteen values by @scale, clamped and rounded. */
-static inline __m512i scaled(__m512i sums, __m512 scale, float low, float high)
-{
-    const __m512 values = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
-    return _mm512_cvtps_epi32(
-        _mm512_min_ps(_mm512_max_ps(values, _mm512_set1_ps(low)), _mm512_set1_ps(high)));
-}
-
-/* Stores the first @n bytes of sixteen values of 32 bits. */
-static inline void store_bytes(guint8 *out, __m512i values, gsize n)
-{
-    _mm_mask_storeu_epi8(out, first(n), _mm512_cvtepi32_epi8(values));
-}
-
-static inline void requantize(guint8 *out, gsize n, __m512i sums, const float *scale,
-                              const MleuRequantize *to)
-{
-    const __m512i values = scaled(sums, _mm512_loadu_ps(scale), (float)to->low, (float)to->high);
-    store_bytes(out, _mm512_add_epi32(values, _mm512_set1_epi32(to->zero)), n);
-}
-
-/* Calls f(pixels, ...) with the number of pixels as a constant. */
+/* Calls f(pixels, ...) with the number of pixels, PIXELS at most, as a constant. */
 #define WITH_CONSTANT_PIXELS(pixels, f, ...)                                                       \
     switch (pixels) {                                                                              \
     case 1:                                                                                        \
@@ -127,34 +98,43 @@ static inline void requantize(guint8 *out, gsize n, __m512i sums, const float *s
         break;                                                                                     \
     }
 
-static inline __attribute__((always_inline)) void conv_tile(guint pixels, guint8 *out, gsize step,
-                                                            gsize n, const MleuQ8Tile *tile)
+static inline __attribute__((always_inline)) void
+conv_tile(guint pixels, guint8 *out, gsize step, gsize n, guint begin, const MleuQ8Tile *tile)
 {
-    __m512i sums[MLEU_Q8_PIXELS];
-    dot_tile(sums, pixels, tile);
+    __m512i sums[PIXELS];
+    dot_tile(sums, pixels, begin, tile);
     for (guint p = 0; p < pixels; p++)
         requantize(out + p * step, n, sums[p], tile->to.scale, &tile->to);
 }
 
-void TIER(mleu_q8_conv)(guint8 *out, gsize step, gsize n, const MleuQ8Tile *tile)
+/* A block of outputs of all pixels, then the next: so its weights stay in the first-level cache. */
+void TIER(mleu_q8_conv)(guint8 *out, gsize step, gsize outputs, const MleuQ8Tile *tile)
 {
-    WITH_CONSTANT_PIXELS(tile->pixels, conv_tile, out, step, n, tile)
+    MleuQ8Tile block = *tile;
+    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_next_block(&block)) {
+        const gsize n = MIN(MLEU_Q8_OUTPUTS, outputs - o);
+        for (guint p = 0; p < tile->pixels; p += PIXELS)
+            WITH_CONSTANT_PIXELS(tile->pixels - p, conv_tile, out + p * step + o, step, n, p,
+                                 &block)
+    }
 }
 
 static inline __attribute__((always_inline)) void logits_tile(guint pixels, gint16 *out, gsize step,
-                                                              const MleuQ8Tile *tile)
+                                                              guint begin, const MleuQ8Tile *tile)
 {
-    const __m512 scale = _mm512_loadu_ps(tile->to.scale);
-    __m512i sums[MLEU_Q8_PIXELS];
-    dot_tile(sums, pixels, tile);
+    __m512i sums[PIXELS];
+    dot_tile(sums, pixels, begin, tile);
     for (guint p = 0; p < pixels; p++)
-        _mm256_storeu_si256((__m256i_u *)(out + p * step),
-                            _mm512_cvtepi32_epi16(scaled(sums[p], scale, -32767, 32767)));
+        store_logits(out + p * step, sums[p], tile->to.scale);
 }
 
-void TIER(mleu_q8_logits)(gint16 *out, gsize step, const MleuQ8Tile *tile)
+void TIER(mleu_q8_logits)(gint16 *out, gsize step, gsize outputs, const MleuQ8Tile *tile)
 {
-    WITH_CONSTANT_PIXELS(tile->pixels, logits_tile, out, step, tile)
+    MleuQ8Tile block = *tile;
+    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_next_block(&block)) {
+        for (guint p = 0; p < tile->pixels; p += PIXELS)
+            WITH_CONSTANT_PIXELS(tile->pixels - p, logits_tile, out + p * step + o, step, p, &block)
+    }
 }
 
 /* Channels of two taps, in the lower and the upper half of 32 bits. */
@@ -172,18 +152,19 @@ static inline __m512i pair_weights(__m128i lower, __m128i upper)
     return _mm512_or_si512(x, _mm512_slli_epi32(_mm512_cvtepi8_epi32(upper), 16));
 }
 
-/* Channels from `c` on of every pixel, `n` of sixteen, two taps at a time in 16 bits. */
+/* Channels from `c` on of pixels from `begin` on, `n` of sixteen, two taps at a time in 16 bits. */
 static inline __attribute__((always_inline)) void dwconv_tile(guint pixels, guint8 *out, gsize step,
-                                                              const MleuQ8Tile *tile, gsize c,
-                                                              gsize n, gsize row)
+                                                              guint begin, const MleuQ8Tile *tile,
+                                                              gsize c, gsize n, gsize row)
 {
-    __m512i sums[MLEU_Q8_PIXELS];
+    __m512i sums[PIXELS];
     for (guint p = 0; p < pixels; p++)
         sums[p] = load_64(tile->to.bias + c);
     for (guint t = 0; t < tile->taps; t += 2) {
         /* Where their number is odd, the last tap meets itself with a weight of 0. */
         const gboolean both = t + 1 < tile->taps;
-        const guint8 *const *one = tile->in + t * pixels, *const *other = both ? one + pixels : one;
+        const guint8 *const *one = tile->in + t * tile->pixels + begin;
+        const guint8 *const *other = both ? one + tile->pixels : one;
         const gint8 *weight = tile->weight + t * row + c;
         const __m512i weights = pair_weights(
             _mm_loadu_si128((const __m128i_u *)weight),
@@ -199,9 +180,11 @@ static inline __attribute__((always_inline)) void dwconv_tile(guint pixels, guin
 void TIER(mleu_q8_dwconv)(guint8 *out, gsize step, const MleuQ8Tile *tile)
 {
     const gsize row = (tile->channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
-    for (gsize c = 0; c < tile->channels; c += MLEU_Q8_CHANNELS) {
-        const gsize n = MIN(MLEU_Q8_CHANNELS, tile->channels - c);
-        WITH_CONSTANT_PIXELS(tile->pixels, dwconv_tile, out, step, tile, c, n, row)
+    for (guint p = 0; p < tile->pixels; p += PIXELS, out += PIXELS * step) {
+        for (gsize c = 0; c < tile->channels; c += MLEU_Q8_CHANNELS) {
+            const gsize n = MIN(MLEU_Q8_CHANNELS, tile->channels - c);
+            WITH_CONSTANT_PIXELS(tile->pixels - p, dwconv_tile, out, step, p, tile, c, n, row)
+        }
     }
 }
 

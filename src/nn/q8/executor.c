@@ -16,7 +16,7 @@
 #include "nn/q8/layers.h"
 
 /* Pixels of one task where there are many and where there are few, so that two or more threads
- * have work at the coarsest level too; multiples of MLEU_Q8_PIXELS. */
+ * have work at the coarsest level too; of convolutions rounded up to what their kernel takes. */
 #define BLOCK_MANY 96
 #define BLOCK_FEW 24
 #define FEW_PIXELS 1024
@@ -58,8 +58,10 @@ struct _State {
     guint8 *memory;
     const guint8 **pointers; /* of worker w: from w x pointers_size */
     gsize pointers_size;
-    gint16 *logits; /* of worker w: from w x MLEU_Q8_PIXELS x logit rows */
+    gint16 *logits; /* of worker w: from w x logits_size; a row for each pixel of a block */
     gsize logits_size;
+    guint8 *scratch; /* of worker w: from w x scratch_size */
+    gsize scratch_size;
     gint32 *bins;
     MleuQ8Softmax softmax;
     float table_temperature;
@@ -75,6 +77,7 @@ static void state_free(gpointer data)
     g_free(state->values);
     g_free(state->steps);
     g_free(state->pointers);
+    mleu_arena_free(state->scratch);
     g_free(state->logits);
     g_free(state->bins);
     g_free(state);
@@ -127,57 +130,32 @@ static void gather(const Step *step, guint first, guint count, const guint8 **po
     }
 }
 
-static const guint8 **worker_pointers(const State *state)
+/* What a step's convolution sees of pixels [first, last), in the memory of this worker. */
+static MleuQ8Tile look(const Step *step, guint first, guint last)
 {
-    return state->pointers + mleu_pool_current_worker() * state->pointers_size;
-}
-
-/* The tile of a step's first block of outputs, its pixels and pointers still to be set. */
-static MleuQ8Tile first_tile(const MleuQ8Layer *layer)
-{
-    return (MleuQ8Tile){
-        .taps = layer->taps, .channels = layer->channels, .weight = layer->weight, .to = layer->to};
-}
-
-/* To the next block of outputs. */
-static void next_block(MleuQ8Tile *tile, const MleuQ8Layer *layer)
-{
-    tile->weight += layer->block_bytes;
-    tile->to.bias += MLEU_Q8_OUTPUTS;
-    tile->to.scale += MLEU_Q8_OUTPUTS;
-}
-
-static void conv_depthwise(const Step *step, guint first, guint last)
-{
-    const guint8 **pointers = worker_pointers(step->state);
-    MleuQ8Tile tile = first_tile(step->layer);
-    tile.in = pointers;
-    for (guint p = first; p < last; p += MLEU_Q8_PIXELS) {
-        tile.pixels = MIN(MLEU_Q8_PIXELS, last - p);
-        gather(step, p, tile.pixels, pointers);
-        step->state->kernels->q8_dwconv(pixel_at(&step->out, p), step->out.pixel, &tile);
-    }
-}
-
-/* The pointers of all tiles of the block are made once, and serve every block of outputs: so its
- * weights stay in the first-level cache while the tiles go by. */
-static void conv_dense(const Step *step, guint first, guint last)
-{
+    const State *state = step->state;
     const MleuQ8Layer *layer = step->layer;
-    const guint8 **pointers = worker_pointers(step->state);
-    MleuQ8Tile tile = first_tile(layer);
-    for (guint p = first; p < last; p += MLEU_Q8_PIXELS)
-        gather(step, p, MIN(MLEU_Q8_PIXELS, last - p), pointers + (gsize)(p - first) * layer->taps);
-    for (guint b = 0; b < layer->blocks; b++, next_block(&tile, layer)) {
-        const guint channel = b * MLEU_Q8_OUTPUTS;
-        const gsize n = MIN(MLEU_Q8_OUTPUTS, step->out.channels - channel);
-        for (guint p = first; p < last; p += MLEU_Q8_PIXELS) {
-            tile.in = pointers + (gsize)(p - first) * layer->taps;
-            tile.pixels = MIN(MLEU_Q8_PIXELS, last - p);
-            step->state->kernels->q8_conv(pixel_at(&step->out, p) + channel, step->out.pixel, n,
-                                          &tile);
-        }
-    }
+    const guint worker = mleu_pool_current_worker();
+    const guint8 **pointers = state->pointers + worker * state->pointers_size;
+    gather(step, first, last - first, pointers);
+    return (MleuQ8Tile){.in = pointers,
+                        .pixels = last - first,
+                        .taps = layer->taps,
+                        .channels = layer->channels,
+                        .weight = layer->weight,
+                        .to = layer->to,
+                        .scratch = state->scratch + worker * state->scratch_size};
+}
+
+static void conv(const Step *step, guint first, guint last)
+{
+    const MleuKernels *kernels = step->state->kernels;
+    const MleuQ8Tile tile = look(step, first, last);
+    guint8 *out = pixel_at(&step->out, first);
+    if (step->layer->depthwise)
+        kernels->q8_dwconv(out, step->out.pixel, &tile);
+    else
+        kernels->q8_conv(out, step->out.pixel, step->out.channels, &tile);
 }
 
 /* The graph's input, L*, to 8 bits. */
@@ -255,26 +233,18 @@ static void decode(const State *state, const gint16 *logits, float *a, float *b)
     *b += move_b;
 }
 
-/* The last convolution and the head, a tile of pixels at a time: the logits of the picture are
- * never all there. */
+/* The last convolution and the head, of pixels [first, last): the logits of the picture are never
+ * all there. */
 static void head(const Step *step, guint first, guint last)
 {
     const State *state = step->state;
-    const MleuQ8Layer *layer = step->layer;
-    const guint8 **pointers = worker_pointers(state);
-    const gsize row = (gsize)layer->blocks * MLEU_Q8_OUTPUTS, plane = pixels_of(&step->out);
+    const MleuQ8Tile tile = look(step, first, last);
+    const gsize row = (gsize)step->layer->blocks * MLEU_Q8_OUTPUTS, plane = pixels_of(&step->out);
     gint16 *logits = state->logits + mleu_pool_current_worker() * state->logits_size;
 
-    for (guint p = first; p < last; p += MLEU_Q8_PIXELS) {
-        MleuQ8Tile tile = first_tile(layer);
-        tile.in = pointers;
-        tile.pixels = MIN(MLEU_Q8_PIXELS, last - p);
-        gather(step, p, tile.pixels, pointers);
-        for (guint b = 0; b < layer->blocks; b++, next_block(&tile, layer))
-            state->kernels->q8_logits(logits + b * MLEU_Q8_OUTPUTS, row, &tile);
-        for (guint i = 0; i < tile.pixels; i++)
-            decode(state, logits + i * row, state->result + p + i, state->result + plane + p + i);
-    }
+    state->kernels->q8_logits(logits, row, step->out.channels, &tile);
+    for (guint i = 0; i < tile.pixels; i++, logits += row)
+        decode(state, logits, state->result + first + i, state->result + plane + first + i);
 }
 
 static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
@@ -290,10 +260,8 @@ static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
     case MLEU_OP_CONV2D:
         if (step->out.data == NULL)
             head(step, first, last);
-        else if (step->layer->depthwise)
-            conv_depthwise(step, first, last);
         else
-            conv_dense(step, first, last);
+            conv(step, first, last);
         break;
     case MLEU_OP_ADD:
         add(step, first, last);
@@ -311,6 +279,19 @@ static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
     case MLEU_OP_CONV_TRANSPOSE2D:
         break;
     }
+}
+
+/* Its block, and memory of the workers for one. */
+static void prepare_conv(State *state, Step *step)
+{
+    const MleuQ8Layer *layer = step->layer;
+    if (!layer->depthwise) {
+        const guint multiple = state->kernels->q8_pixels;
+        step->block = (step->block + multiple - 1) / multiple * multiple;
+        state->scratch_size =
+            MAX(state->scratch_size, mleu_q8_scratch(step->block, layer->taps, layer->channels));
+    }
+    state->pointers_size = MAX(state->pointers_size, (gsize)layer->taps * step->block);
 }
 
 static void make_step(State *state, guint index, const MleuQ8Layer *layers,
@@ -335,12 +316,12 @@ static void make_step(State *state, guint index, const MleuQ8Layer *layers,
     }
     const guint pixels = pixels_of(&step->out);
     step->block = pixels < FEW_PIXELS ? BLOCK_FEW : BLOCK_MANY;
+    if (step->node->op == MLEU_OP_CONV2D)
+        prepare_conv(state, step);
     step->parts = any ? (pixels + step->block - 1) / step->block : 0;
     step->pointwise = step->node->op == MLEU_OP_CONV2D && step->layer->taps == 1 &&
                       step->node->stride == 1 && step->node->pad_top == 0 &&
                       step->node->pad_left == 0 && pixels == pixels_of(&step->in[0]);
-    if (step->node->op == MLEU_OP_CONV2D)
-        state->pointers_size = MAX(state->pointers_size, (gsize)step->layer->taps * step->block);
 }
 
 /* Every value's place, and the steps between; @sizes, @slices and @places: by node. The last node
@@ -354,8 +335,12 @@ static gboolean place_values(State *state, const MleuShape *shapes, const MleuQ8
         slices[i] = shapes[i].channels;
     }
     const gsize bytes = mleu_arena_place(graph, sizes, slices, places);
+    /* Kernels read a little beyond the last pixel. */
+    guint beyond = 0;
+    for (guint i = 0; i < graph->n_nodes; i++)
+        beyond = MAX(beyond, 4 * mleu_q8_depth(shapes[i].channels));
     if (bytes <= MLEU_ARENA_MAX)
-        state->memory = mleu_arena_allocate(bytes, 1);
+        state->memory = mleu_arena_allocate(bytes + beyond, 1);
     if (state->memory == NULL)
         return FALSE;
     for (guint i = 0; i < graph->n_nodes; i++) {
@@ -403,11 +388,13 @@ static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuP
     }
     const guint threads = mleu_pool_get_threads(pool);
     state->pointers = mleu_try_new0(const guint8 *, threads * state->pointers_size);
-    state->logits_size =
-        (gsize)MLEU_Q8_PIXELS * layers[graph->n_nodes - 1].blocks * MLEU_Q8_OUTPUTS;
+    const Step *last = &state->steps[graph->n_nodes - 2];
+    state->logits_size = (gsize)last->block * last->layer->blocks * MLEU_Q8_OUTPUTS;
     state->logits = mleu_try_new0(gint16, threads * state->logits_size);
+    state->scratch = mleu_arena_allocate(threads, state->scratch_size);
     state->bins = mleu_try_new0(gint32, 2 * graph->classes);
-    if (state->pointers == NULL || state->logits == NULL || state->bins == NULL) {
+    if (state->pointers == NULL || state->logits == NULL || state->scratch == NULL ||
+        state->bins == NULL) {
         state_free(state);
         return NULL;
     }

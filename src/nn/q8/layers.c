@@ -37,8 +37,8 @@ static gsize packed_at(const MleuQ8Layer *layer, gsize output, gsize tap, gsize 
 {
     if (layer->depthwise)
         return tap * round_up(layer->channels, MLEU_Q8_CHANNELS) + output;
-    const gsize depth = (layer->channels + 3) / 4;
-    return output / MLEU_Q8_OUTPUTS * layer->block_bytes +
+    const gsize depth = mleu_q8_depth(layer->channels);
+    return output / MLEU_Q8_OUTPUTS * mleu_q8_block_bytes(layer->taps, layer->channels) +
            ((tap * depth + channel / 4) * MLEU_Q8_OUTPUTS + output % MLEU_Q8_OUTPUTS) * 4 +
            channel % 4;
 }
@@ -54,8 +54,8 @@ static gboolean pack_dense(const MleuNode *node, MleuQ8Layer *layer, const char 
 {
     const gsize taps = layer->taps, channels = layer->channels, whole = channels / 4 * 4;
     layer->blocks = (node->channels + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS;
-    layer->block_bytes = taps * round_up(layer->channels, 4) * MLEU_Q8_OUTPUTS;
-    layer->weight = mleu_try_new0(gint8, layer->blocks * layer->block_bytes);
+    layer->weight =
+        mleu_try_new0(gint8, layer->blocks * mleu_q8_block_bytes(layer->taps, layer->channels));
     if (layer->weight == NULL)
         return no_memory(path, node, error);
     for (guint o = 0; o < node->channels; o++) {
@@ -142,7 +142,7 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
     const gsize row = (layer->depthwise ? 1 : in_channels) * layer->taps;
     layer->bias = mleu_try_new0(gint32, padded);
     layer->scale = mleu_try_new0(float, padded);
-    layer->padding = mleu_try_new0(guint8, in_channels);
+    layer->padding = mleu_try_new0(guint8, 4 * mleu_q8_depth(in_channels));
     if (layer->bias == NULL || layer->scale == NULL || layer->padding == NULL)
         return no_memory(path, node, error);
     /* 255 x 127 x 2^14 < 2^29: a sum, the share of the zero and the bias together stay in 32 bits.

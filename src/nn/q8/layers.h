@@ -7,8 +7,7 @@ G_BEGIN_DECLS
 
 /**
  * MleuQ8Layer: what a quantised graph's node needs that does not depend on the picture's size.
- * @weight: packed for q8_conv, @blocks of MLEU_Q8_OUTPUTS outputs and @block_bytes after one
- * another; depthwise: for q8_dwconv.
+ * @weight: packed for q8_conv, @blocks of MLEU_Q8_OUTPUTS outputs; depthwise: for q8_dwconv.
  * @bias: by channel, padded to MLEU_Q8_OUTPUTS; likewise @scale. The share of the input's zero is
  * in the bias.
  * @padding: a pixel of the input's zero.
@@ -22,7 +21,6 @@ typedef struct {
     guint8 *padding;
     gboolean depthwise;
     guint taps, channels, blocks; /* channels: of the input */
-    gsize block_bytes;
     MleuRequantize to;
     MleuQ8Add add;
 } MleuQ8Layer;

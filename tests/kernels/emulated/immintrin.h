@@ -14,6 +14,8 @@
 
 #include <math.h>
 
+#include "amx.h"
+
 typedef simde__m128i __m128i_u;
 typedef simde__m256i __m256i_u;
 #define __mmask16 simde__mmask16
@@ -100,3 +102,10 @@ static inline simde__m512i emulated_cvtps_epi32(simde__m512 x)
 #define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
 #define _mm512_cvtps_epi32 emulated_cvtps_epi32
+
+#define _tile_loadconfig emulated_tile_loadconfig
+#define _tile_release emulated_tile_release
+#define _tile_zero emulated_tile_zero
+#define _tile_loadd emulated_tile_loadd
+#define _tile_stored emulated_tile_stored
+#define _tile_dpbusd emulated_tile_dpbusd
