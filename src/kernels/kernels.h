@@ -170,16 +170,30 @@ typedef struct {
     guint width;
 } MleuWiden;
 
+/** Samples of a row that f32_enlarge makes at most. */
+#define MLEU_WIDE 256
+
 /**
- * MleuEnlarge: a row between two rows of the small grid that were enlarged along x already.
- * @share: of the lower one.
- * @factor: on the result.
- * @value: upper and lower row; likewise the others, which are %NULL where luma does not guide:
- * luma and slope: @value + @slope x (luma of the pixel - @luma), cut off to @low .. @high.
+ * MleuWide: a row of the small grid, enlarged along x.
+ * @value: a*, then b*; likewise the others, which say how luma guides them: @value + @slope x (luma
+ * of the pixel - @luma), cut off to @low .. @high.
  */
 typedef struct {
+    float value[2][MLEU_WIDE], luma[MLEU_WIDE];
+    float slope[2][MLEU_WIDE], low[2][MLEU_WIDE], high[2][MLEU_WIDE];
+} MleuWide;
+
+/**
+ * MleuEnlarge: a row between two rows of the small grid.
+ * @upper: may be @lower.
+ * @share: of the lower one.
+ * @factor: on the result.
+ * @guided: whether by luma. If not, only values are read.
+ */
+typedef struct {
+    const MleuWide *upper, *lower;
     float share, factor;
-    const float *value[2], *luma[2], *slope[2], *low[2], *high[2];
+    gboolean guided;
 } MleuEnlarge;
 
 /** How far around a cell f32_alike looks. */
@@ -261,9 +275,9 @@ typedef struct {
        value) / (var(luma) + 0.04^2), and range. */                                                \
     X(void, f32_fit,                                                                               \
       (float *slope, float *low, float *high, gsize n, const MleuAround *job, guint channel))      \
-    /* n values of a* or b* between two rows of the small grid; y: luma of the pixels. out is none \
-       of what is read. */                                                                         \
-    X(void, f32_enlarge, (float *out, const float *y, gsize n, const MleuEnlarge *job))            \
+    /* n values, MLEU_WIDE at most, of a* and of b* between two rows of the small grid; y: luma of \
+       the pixels. a and b are none of what is read. */                                            \
+    X(void, f32_enlarge, (float *a, float *b, const float *y, gsize n, const MleuEnlarge *job))    \
     /* Cb, Cr (-0.5 .. 0.5) of n pixels of luma y (0 .. 1) and colour a*, b*: of the colour that   \
        has this a*, b* and this luma, its chroma lowered until R'G'B' lies in 0 .. 1 with the      \
        luma as it is. cb, cr may be a, b. */                                                       \
