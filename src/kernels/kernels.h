@@ -10,9 +10,10 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_widen, f32_alike
- * and f32_fit. Float pictures are planar, rows without gaps; quantised ones have a pixel's channels
- * side by side. No kernel allocates, locks or keeps state: all are thread-safe on disjoint outputs.
+ * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_widen,
+ * f32_enlarge, f32_alike and f32_fit. Float pictures are planar, rows without gaps; quantised ones
+ * have a pixel's channels side by side. No kernel allocates, locks or keeps state: all are
+ * thread-safe on disjoint outputs.
  */
 
 /**
@@ -170,7 +171,7 @@ typedef struct {
     guint width;
 } MleuWiden;
 
-/** Samples of a row that f32_enlarge makes at most. */
+/** Samples of a row that f32_enlarge makes at most: a multiple of 8. */
 #define MLEU_WIDE 256
 
 /**

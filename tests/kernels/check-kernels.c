@@ -354,7 +354,9 @@ static void check_enlarge(const MleuKernels *kernels)
             float *y = random_floats(n), *out[2] = {guarded_new(n), guarded_new(n)};
             const float share = fabsf(next_random());
             const MleuEnlarge job = {upper, lower, share, 1.3f, guided == 1};
+            float same[2][MLEU_WIDE];
             kernels->f32_enlarge(out[0], out[1], y, n, &job);
+            mleu_kernels_get(MLEU_TIER_C)->f32_enlarge(same[0], same[1], y, n, &job);
             for (guint c = 0; c < 2; c++) {
                 for (gsize i = 0; i < n; i++) {
                     double expected = mix(upper->value[c], lower->value[c], i, share);
@@ -366,6 +368,7 @@ static void check_enlarge(const MleuKernels *kernels)
                             mix(upper->high[c], lower->high[c], i, share));
                     check_close(out[c][i], (double)job.factor * expected, 3e-6);
                 }
+                g_assert_cmpmem(out[c], n * sizeof(float), same[c], n * sizeof(float));
                 guarded_free(out[c], n);
             }
             g_free(upper);

@@ -2,6 +2,7 @@
 /* The kernels between code values and floats with AVX2. Multiplication and addition are rounded one
  * by one, as in C. */
 #include <immintrin.h>
+#include <string.h>
 
 #include "kernels/tiers.h"
 
@@ -79,6 +80,50 @@ void mleu_f32_widen__avx2(float *out, gsize n, const float *row, const MleuWiden
     }
     const MleuWiden rest = {job->cell + x, job->next + x, job->share + x, job->width};
     mleu_f32_widen__c(out + x, n - x, row, &rest);
+}
+
+static inline __m256 between(const float *upper, const float *lower, gsize i, __m256 share)
+{
+    const __m256 from = _mm256_loadu_ps(upper + i);
+    return _mm256_add_ps(from,
+                         _mm256_mul_ps(share, _mm256_sub_ps(_mm256_loadu_ps(lower + i), from)));
+}
+
+/* The samples from @i on. */
+static inline void enlarge(float *a, float *b, const float *y, gsize i, const MleuEnlarge *job)
+{
+    const __m256 share = _mm256_set1_ps(job->share);
+    const MleuWide *upper = job->upper, *lower = job->lower;
+    const __m256 detail =
+        _mm256_sub_ps(_mm256_loadu_ps(y + i), between(upper->luma, lower->luma, i, share));
+    for (guint c = 0; c < 2; c++) {
+        __m256 value = between(upper->value[c], lower->value[c], i, share);
+        if (job->guided) {
+            value = _mm256_add_ps(
+                value, _mm256_mul_ps(between(upper->slope[c], lower->slope[c], i, share), detail));
+            value = _mm256_max_ps(between(upper->low[c], lower->low[c], i, share), value);
+            value = _mm256_min_ps(between(upper->high[c], lower->high[c], i, share), value);
+        }
+        _mm256_storeu_ps((c == 0 ? a : b) + i, _mm256_mul_ps(_mm256_set1_ps(job->factor), value));
+    }
+}
+
+/* Both channels at a time, since luma is common. Planes at known distances from two pointers:
+ * nineteen are more than there are registers. */
+void mleu_f32_enlarge__avx2(float *a, float *b, const float *y, gsize n, const MleuEnlarge *job)
+{
+    const MleuEnlarge own = *job;
+    const gsize whole = n - n % LANES, bytes = (n - whole) * sizeof(float);
+    float rest[3][MLEU_WIDE];
+    for (gsize i = 0; i < whole; i += LANES)
+        enlarge(a, b, y, i, &own);
+    if (bytes == 0)
+        return;
+    memset(rest[0] + whole, 0, LANES * sizeof(float));
+    memcpy(rest[0] + whole, y + whole, bytes);
+    enlarge(rest[1], rest[2], rest[0], whole, &own);
+    memcpy(a + whole, rest[1] + whole, bytes);
+    memcpy(b + whole, rest[2] + whole, bytes);
 }
 
 /* Sums of the pairs of 16 bytes. */
