@@ -45,8 +45,7 @@ struct _MleuRenderer {
     guint16 *samples;
     MleuWide *wide; /* two */
 
-    const float *ab[2];     /* of the grid */
-    const MleuGuide *guide; /* or NULL */
+    const float *planes[MLEU_WIDE_PLANES]; /* of the grid, as in MleuWide; NULL without a guide */
     float factor;
     guint grey_columns, grey_rows; /* chroma samples that stay grey */
     const MleuFrame *in, *out;
@@ -213,20 +212,13 @@ static void mean_luma(const MleuRenderer *r, const guint16 *upper, const guint16
 /* Enlarges row @y of the grid along x, for @n samples from column @x on. */
 static void widen(const MleuRenderer *r, guint y, guint x, guint n, MleuWide *wide)
 {
-    const MleuWiden job = {r->columns.cell + x, r->columns.next + x, r->columns.share + x,
-                           r->grid.width};
-    const gsize at = (gsize)y * r->grid.width;
-    const MleuGuide *guide = r->guide;
-    for (guint c = 0; c < 2; c++) {
-        r->kernels->f32_widen(wide->value[c], n, r->ab[c] + at, &job);
-        if (guide == NULL)
-            continue;
-        r->kernels->f32_widen(wide->slope[c], n, guide->slope[c] + at, &job);
-        r->kernels->f32_widen(wide->low[c], n, guide->low[c] + at, &job);
-        r->kernels->f32_widen(wide->high[c], n, guide->high[c] + at, &job);
-    }
-    if (guide != NULL)
-        r->kernels->f32_widen(wide->luma, n, guide->luma + at, &job);
+    const float *rows[MLEU_WIDE_PLANES];
+    const guint count = r->planes[MLEU_WIDE_VALUES] != NULL ? MLEU_WIDE_PLANES : MLEU_WIDE_VALUES;
+    for (guint k = 0; k < count; k++)
+        rows[k] = r->planes[k] + (gsize)y * r->grid.width;
+    const MleuWiden job = {
+        r->columns.cell + x, r->columns.next + x, r->columns.share + x, r->grid.width, rows, count};
+    r->kernels->f32_widen((float *)wide, n, &job);
 }
 
 static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y,
@@ -354,7 +346,7 @@ static void find_chroma(const MleuRenderer *r, guint begin, guint end, const flo
                 held[cells[k] % 2] = cells[k];
             }
             const MleuEnlarge job = {&wide[cells[0] % 2], &wide[cells[1] % 2], r->rows.share[row],
-                                     r->factor, r->guide != NULL};
+                                     r->factor, r->planes[MLEU_WIDE_VALUES] != NULL};
             r->kernels->f32_enlarge(cb + at, cr + at, y + at, n, &job);
             r->kernels->f32_chroma(cb + at, cr + at, y + at, cb + at, cr + at, n, &r->matrix);
         }
@@ -393,9 +385,19 @@ void mleu_renderer_set_split(MleuRenderer *renderer, double share, MleuSplit ori
 void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const MleuGuide *guide,
                        float factor, const MleuFrame *input, const MleuFrame *output)
 {
-    for (guint c = 0; c < 2; c++)
-        renderer->ab[c] = ab + (gsize)c * renderer->grid.width * renderer->grid.height;
-    renderer->guide = guide;
+    const gsize cells = (gsize)renderer->grid.width * renderer->grid.height;
+    const float *const planes[MLEU_WIDE_PLANES] = {
+        ab,
+        ab + cells,
+        guide != NULL ? guide->luma : NULL,
+        guide != NULL ? guide->slope[0] : NULL,
+        guide != NULL ? guide->slope[1] : NULL,
+        guide != NULL ? guide->low[0] : NULL,
+        guide != NULL ? guide->low[1] : NULL,
+        guide != NULL ? guide->high[0] : NULL,
+        guide != NULL ? guide->high[1] : NULL,
+    };
+    memcpy(renderer->planes, planes, sizeof planes);
     renderer->factor = factor;
     renderer->in = input;
     renderer->out = output;

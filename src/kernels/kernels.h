@@ -162,20 +162,27 @@ typedef struct {
 } MleuFilter;
 
 /**
- * MleuWiden: where samples lie in a row of @width cells: at @cell, which does not fall, and by
+ * MleuWiden: where samples lie in rows of @width cells: at @cell, which does not fall, and by
  * @share on the way to @next, which is the cell after it or, at the end of the row, the same.
+ * @rows: @count rows, between whose cells the samples are.
  */
 typedef struct {
     const guint *cell, *next;
     const float *share;
     guint width;
+    const float *const *rows;
+    guint count;
 } MleuWiden;
 
-/** Samples of a row that f32_enlarge makes at most: a multiple of 8. */
+/** Samples of a row that f32_widen and f32_enlarge make at most: a multiple of 8. */
 #define MLEU_WIDE 256
 
+/** Planes of MleuWide: all, and those that are needed where luma does not guide. */
+#define MLEU_WIDE_PLANES 9
+#define MLEU_WIDE_VALUES 2
+
 /**
- * MleuWide: a row of the small grid, enlarged along x.
+ * MleuWide: a row of the small grid, enlarged along x: f32_widen's output.
  * @value: a*, then b*; likewise the others, which say how luma guides them: @value + @slope x (luma
  * of the pixel - @luma), cut off to @low .. @high.
  */
@@ -262,8 +269,9 @@ typedef struct {
     /* n weighted sums along a row: those of every MLEU_FILTER_LANES-th tap first, then            \
        ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). */                                               \
     X(void, f32_filter, (float *out, gsize n, const float *in, const MleuFilter *filter))          \
-    /* n samples between the cells of a row. */                                                    \
-    X(void, f32_widen, (float *out, gsize n, const float *row, const MleuWiden *job))              \
+    /* n samples, MLEU_WIDE at most, between the cells of each row; those of the next row are      \
+       MLEU_WIDE further on. */                                                                    \
+    X(void, f32_widen, (float *out, gsize n, const MleuWiden *job))                                \
     /* Luma 0 .. 1 of n samples of 2 x 2 bytes: (mean - black) x scale, cut off. */                \
     X(void, u8_luma,                                                                               \
       (float *y, gsize n, const guint8 *upper, const guint8 *lower, float black, float scale))     \

@@ -152,15 +152,17 @@ static void edges_clear(Edges *e)
 static void widen(const Edges *e, const MleuKernels *kernels, guint row, guint x, guint n,
                   MleuWide *wide)
 {
-    const MleuWiden job = {e->cell + x, e->next + x, e->share + x, e->width};
+    const MleuGuide *guide = &e->guide;
     const gsize at = (gsize)row * e->width;
-    kernels->f32_widen(wide->luma, n, e->guide.luma + at, &job);
-    for (guint c = 0; c < 2; c++) {
-        kernels->f32_widen(wide->value[c], n, e->ab + (gsize)c * e->width * e->height + at, &job);
-        kernels->f32_widen(wide->slope[c], n, e->guide.slope[c] + at, &job);
-        kernels->f32_widen(wide->low[c], n, e->guide.low[c] + at, &job);
-        kernels->f32_widen(wide->high[c], n, e->guide.high[c] + at, &job);
-    }
+    const float *const rows[MLEU_WIDE_PLANES] = {
+        e->ab + at,           e->ab + (gsize)e->width * e->height + at,
+        guide->luma + at,     guide->slope[0] + at,
+        guide->slope[1] + at, guide->low[0] + at,
+        guide->low[1] + at,   guide->high[0] + at,
+        guide->high[1] + at};
+    const MleuWiden job = {e->cell + x, e->next + x, e->share + x,
+                           e->width,    rows,        MLEU_WIDE_PLANES};
+    kernels->f32_widen((float *)wide, n, &job);
 }
 
 static void enlarge(const Edges *e, const MleuKernels *kernels)

@@ -31,11 +31,14 @@ void mleu_f32_filter__c(float *out, gsize n, const float *in, const MleuFilter *
     }
 }
 
-void mleu_f32_widen__c(float *out, gsize n, const float *row, const MleuWiden *job)
+void mleu_f32_widen__c(float *out, gsize n, const MleuWiden *job)
 {
-    for (gsize x = 0; x < n; x++) {
-        const float left = row[job->cell[x]], right = row[job->next[x]];
-        out[x] = left + job->share[x] * (right - left);
+    for (guint k = 0; k < job->count; k++) {
+        const float *row = job->rows[k];
+        for (gsize x = 0; x < n; x++) {
+            const float left = row[job->cell[x]], right = row[job->next[x]];
+            out[k * MLEU_WIDE + x] = left + job->share[x] * (right - left);
+        }
     }
 }
 

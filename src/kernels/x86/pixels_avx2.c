@@ -60,26 +60,32 @@ void mleu_f32_filter__avx2(float *out, gsize n, const float *in, const MleuFilte
 
 /* Eight samples read from eight neighbouring cells, where they do; the last cells of a row where
  * there are no eight from the first on. */
-void mleu_f32_widen__avx2(float *out, gsize n, const float *row, const MleuWiden *job)
+void mleu_f32_widen__avx2(float *out, gsize n, const MleuWiden *job)
 {
     gsize x = 0;
     for (; x + LANES <= n && job->width >= LANES; x += LANES) {
         const guint base = MIN(job->cell[x], job->width - LANES);
         if (job->next[x + LANES - 1] - base >= LANES)
             break;
-        const __m256 cells = _mm256_loadu_ps(row + base);
         const __m256i from = _mm256_set1_epi32((gint)base);
         const __m256i cell =
             _mm256_sub_epi32(_mm256_loadu_si256((const __m256i_u *)(job->cell + x)), from);
         const __m256i next =
             _mm256_sub_epi32(_mm256_loadu_si256((const __m256i_u *)(job->next + x)), from);
-        const __m256 left = _mm256_permutevar8x32_ps(cells, cell);
-        const __m256 rise = _mm256_sub_ps(_mm256_permutevar8x32_ps(cells, next), left);
-        _mm256_storeu_ps(out + x,
-                         _mm256_add_ps(left, _mm256_mul_ps(_mm256_loadu_ps(job->share + x), rise)));
+        const __m256 share = _mm256_loadu_ps(job->share + x);
+        for (guint k = 0; k < job->count; k++) {
+            const __m256 cells = _mm256_loadu_ps(job->rows[k] + base);
+            const __m256 left = _mm256_permutevar8x32_ps(cells, cell);
+            const __m256 rise = _mm256_sub_ps(_mm256_permutevar8x32_ps(cells, next), left);
+            _mm256_storeu_ps(out + k * MLEU_WIDE + x,
+                             _mm256_add_ps(left, _mm256_mul_ps(share, rise)));
+        }
     }
-    const MleuWiden rest = {job->cell + x, job->next + x, job->share + x, job->width};
-    mleu_f32_widen__c(out + x, n - x, row, &rest);
+    MleuWiden rest = *job;
+    rest.cell += x;
+    rest.next += x;
+    rest.share += x;
+    mleu_f32_widen__c(out + x, n - x, &rest);
 }
 
 static inline __m256 between(const float *upper, const float *lower, gsize i, __m256 share)
