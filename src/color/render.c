@@ -2,7 +2,7 @@
 /*
  * One pass over the frame: each task takes some rows of the chroma grid, reads the luma that they
  * serve, copies or converts it, enlarges a*, b* along its edges and lets the kernel f32_chroma find
- * Cb, Cr. The enlargement is linear, along x for the few rows of the grid before, along y then.
+ * Cb, Cr. The enlargement is linear, along x for the two rows of the grid around, along y then.
  */
 #include "color/render.h"
 
@@ -14,11 +14,8 @@
 /* Chroma rows that one task makes, an even number for pairs of interlaced ones, and the samples of
  * each that it colours before it goes on to the next row: what these read of the enlarged grid
  * stays in the first-level cache. */
-#define ROWS 8
-#define COLUMNS 256
-
-/* What is enlarged: a*, b*, and of the guide its luma, then slope, low and high of each. */
-enum { VALUE, LUMA = 2, SLOPE, LOW = 5, HIGH = 7, N_PLANES = 9 };
+#define ROWS 16
+#define COLUMNS MLEU_WIDE
 
 /* Where samples lie among the cells along one direction: see MleuWiden. */
 typedef struct {
@@ -46,9 +43,9 @@ struct _MleuRenderer {
     gsize floats_each, samples_each; /* scratch for each worker */
     float *floats;
     guint16 *samples;
+    MleuWide *wide; /* two */
 
-    float *wide;                   /* N_PLANES of grid height rows x chroma width */
-    const float *planes[N_PLANES]; /* of the grid; NULL from LUMA on where there is no guide */
+    const float *planes[MLEU_WIDE_PLANES]; /* of the grid, as in MleuWide; NULL without a guide */
     float factor;
     guint grey_columns, grey_rows; /* chroma samples that stay grey */
     const MleuFrame *in, *out;
@@ -145,13 +142,13 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
     const guint threads = mleu_pool_get_threads(pool);
     /* y, a, b of a task's chroma samples (Cb and Cr take the place of a and b). */
     r->floats_each = (gsize)3 * ROWS * r->chroma_width;
-    r->wide = mleu_try_new0(float, (gsize)N_PLANES * grid->height * r->chroma_width);
     /* Two rows of luma, one spare, one of output. */
     r->samples_each = (gsize)4 * input->width;
     r->floats = mleu_try_new0(float, r->floats_each *threads);
     r->samples = mleu_try_new0(guint16, r->samples_each * threads);
-    if ((converts && r->luma_table == NULL) || !has_taps || r->wide == NULL || r->floats == NULL ||
-        r->samples == NULL)
+    r->wide = mleu_try_new0(MleuWide, (gsize)2 * threads);
+    if ((converts && r->luma_table == NULL) || !has_taps || r->floats == NULL ||
+        r->samples == NULL || r->wide == NULL)
         g_clear_pointer(&r, mleu_renderer_free);
     return r;
 }
@@ -163,9 +160,9 @@ void mleu_renderer_free(MleuRenderer *r)
     g_free(r->luma_table);
     taps_clear(&r->columns);
     taps_clear(&r->rows);
-    g_free(r->wide);
     g_free(r->floats);
     g_free(r->samples);
+    g_free(r->wide);
     g_free(r);
 }
 
@@ -212,38 +209,16 @@ static void mean_luma(const MleuRenderer *r, const guint16 *upper, const guint16
         y[x] = CLAMP(y[x], 0.0f, 1.0f);
 }
 
-/* Row @y of plane @index, enlarged along x. */
-static float *wide_row(const MleuRenderer *r, guint index, guint y)
+/* Enlarges row @y of the grid along x, for @n samples from column @x on. */
+static void widen(const MleuRenderer *r, guint y, guint x, guint n, MleuWide *wide)
 {
-    return r->wide + ((gsize)index * r->grid.height + y) * r->chroma_width;
-}
-
-/* Enlarges one row of the grid along x, in every plane. */
-static void widen(gpointer data, guint y, guint count G_GNUC_UNUSED)
-{
-    const MleuRenderer *r = data;
-    const MleuWiden job = {r->columns.cell, r->columns.next, r->columns.share, r->grid.width};
-    for (guint index = 0; index < N_PLANES && r->planes[index] != NULL; index++)
-        r->kernels->f32_widen(wide_row(r, index, y), r->chroma_width,
-                              r->planes[index] + (gsize)y * r->grid.width, &job);
-}
-
-/* a* (@channel 0) or b* (1) of @n samples of row @y from column @x on, of luma @luma. */
-static void enlarge(const MleuRenderer *r, guint y, guint x, guint n, guint channel,
-                    const float *luma, float *out)
-{
-    MleuEnlarge job = {.share = r->rows.share[y], .factor = r->factor};
-    for (guint k = 0; k < 2; k++) {
-        const guint at = k == 0 ? r->rows.cell[y] : r->rows.next[y];
-        job.value[k] = wide_row(r, VALUE + channel, at) + x;
-        if (r->planes[LUMA] == NULL)
-            continue;
-        job.luma[k] = wide_row(r, LUMA, at) + x;
-        job.slope[k] = wide_row(r, SLOPE + channel, at) + x;
-        job.low[k] = wide_row(r, LOW + channel, at) + x;
-        job.high[k] = wide_row(r, HIGH + channel, at) + x;
-    }
-    r->kernels->f32_enlarge(out, luma, n, &job);
+    const float *rows[MLEU_WIDE_PLANES];
+    const guint count = r->planes[MLEU_WIDE_VALUES] != NULL ? MLEU_WIDE_PLANES : MLEU_WIDE_VALUES;
+    for (guint k = 0; k < count; k++)
+        rows[k] = r->planes[k] + (gsize)y * r->grid.width;
+    const MleuWiden job = {
+        r->columns.cell + x, r->columns.next + x, r->columns.share + x, r->grid.width, rows, count};
+    r->kernels->f32_widen((float *)wide, n, &job);
 }
 
 static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y,
@@ -345,12 +320,15 @@ static void pass_luma(const MleuRenderer *r, guint row, float *y)
     mean_luma(r, upper, second != first ? lower : upper, y);
 }
 
-/* Cb, Cr of rows @begin .. @end - 1, whose luma is @y, each row after the other. */
+/* Cb, Cr of rows @begin .. @end - 1, whose luma is @y, each row after the other. The rows of the
+ * grid that these lie between are enlarged along x for a tile at a time, an even and an odd one:
+ * in the first-level cache once more costs less than once for all in a slower one. */
 static void find_chroma(const MleuRenderer *r, guint begin, guint end, const float *y, float *cb,
                         float *cr)
 {
     const guint width = r->chroma_width, grey = MIN(r->grey_columns, width);
     const guint first = r->factor > 0 && grey < width ? CLAMP(r->grey_rows, begin, end) : end;
+    MleuWide *wide = r->wide + (gsize)2 * mleu_pool_current_worker();
     for (guint row = begin; row < end; row++) {
         const guint n = row < first ? width : grey;
         memset(cb + (gsize)(row - begin) * width, 0, n * sizeof(float));
@@ -358,10 +336,18 @@ static void find_chroma(const MleuRenderer *r, guint begin, guint end, const flo
     }
     for (guint x = grey; x < width; x += COLUMNS) {
         const guint n = MIN(COLUMNS, width - x);
+        guint held[2] = {G_MAXUINT, G_MAXUINT};
         for (guint row = first; row < end; row++) {
+            const guint cells[2] = {r->rows.cell[row], r->rows.next[row]};
             const gsize at = (gsize)(row - begin) * width + x;
-            enlarge(r, row, x, n, 0, y + at, cb + at);
-            enlarge(r, row, x, n, 1, y + at, cr + at);
+            for (guint k = 0; k < 2; k++) {
+                if (held[cells[k] % 2] != cells[k])
+                    widen(r, cells[k], x, n, &wide[cells[k] % 2]);
+                held[cells[k] % 2] = cells[k];
+            }
+            const MleuEnlarge job = {&wide[cells[0] % 2], &wide[cells[1] % 2], r->rows.share[row],
+                                     r->factor, r->planes[MLEU_WIDE_VALUES] != NULL};
+            r->kernels->f32_enlarge(cb + at, cr + at, y + at, n, &job);
             r->kernels->f32_chroma(cb + at, cr + at, y + at, cb + at, cr + at, n, &r->matrix);
         }
     }
@@ -399,21 +385,22 @@ void mleu_renderer_set_split(MleuRenderer *renderer, double share, MleuSplit ori
 void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const MleuGuide *guide,
                        float factor, const MleuFrame *input, const MleuFrame *output)
 {
-    memset(renderer->planes, 0, sizeof renderer->planes);
-    for (guint c = 0; c < 2; c++) {
-        renderer->planes[VALUE + c] = ab + (gsize)c * renderer->grid.width * renderer->grid.height;
-        if (guide != NULL) {
-            renderer->planes[SLOPE + c] = guide->slope[c];
-            renderer->planes[LOW + c] = guide->low[c];
-            renderer->planes[HIGH + c] = guide->high[c];
-        }
-    }
-    if (guide != NULL)
-        renderer->planes[LUMA] = guide->luma;
+    const gsize cells = (gsize)renderer->grid.width * renderer->grid.height;
+    const float *const planes[MLEU_WIDE_PLANES] = {
+        ab,
+        ab + cells,
+        guide != NULL ? guide->luma : NULL,
+        guide != NULL ? guide->slope[0] : NULL,
+        guide != NULL ? guide->slope[1] : NULL,
+        guide != NULL ? guide->low[0] : NULL,
+        guide != NULL ? guide->low[1] : NULL,
+        guide != NULL ? guide->high[0] : NULL,
+        guide != NULL ? guide->high[1] : NULL,
+    };
+    memcpy(renderer->planes, planes, sizeof planes);
     renderer->factor = factor;
     renderer->in = input;
     renderer->out = output;
-    mleu_pool_run(renderer->pool, widen, renderer, renderer->grid.height);
     mleu_pool_run(renderer->pool, render_rows, renderer,
                   (renderer->chroma_height + ROWS - 1) / ROWS);
 }

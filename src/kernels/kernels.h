@@ -10,9 +10,10 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_widen, f32_alike
- * and f32_fit. Float pictures are planar, rows without gaps; quantised ones have a pixel's channels
- * side by side. No kernel allocates, locks or keeps state: all are thread-safe on disjoint outputs.
+ * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_widen,
+ * f32_enlarge, f32_alike and f32_fit. Float pictures are planar, rows without gaps; quantised ones
+ * have a pixel's channels side by side. No kernel allocates, locks or keeps state: all are
+ * thread-safe on disjoint outputs.
  */
 
 /**
@@ -211,25 +212,46 @@ typedef struct {
 } MleuFilter;
 
 /**
- * MleuWiden: where samples lie in a row of @width cells: at @cell, which does not fall, and by
+ * MleuWiden: where samples lie in rows of @width cells: at @cell, which does not fall, and by
  * @share on the way to @next, which is the cell after it or, at the end of the row, the same.
+ * @rows: @count rows, between whose cells the samples are.
  */
 typedef struct {
     const guint *cell, *next;
     const float *share;
     guint width;
+    const float *const *rows;
+    guint count;
 } MleuWiden;
 
+/** Samples of a row that f32_widen and f32_enlarge make at most: a multiple of 8. */
+#define MLEU_WIDE 256
+
+/** Planes of MleuWide: all, and those that are needed where luma does not guide. */
+#define MLEU_WIDE_PLANES 9
+#define MLEU_WIDE_VALUES 2
+
 /**
- * MleuEnlarge: a row between two rows of the small grid that were enlarged along x already.
- * @share: of the lower one.
- * @factor: on the result.
- * @value: upper and lower row; likewise the others, which are %NULL where luma does not guide:
- * luma and slope: @value + @slope x (luma of the pixel - @luma), cut off to @low .. @high.
+ * MleuWide: a row of the small grid, enlarged along x: f32_widen's output.
+ * @value: a*, then b*; likewise the others, which say how luma guides them: @value + @slope x (luma
+ * of the pixel - @luma), cut off to @low .. @high.
  */
 typedef struct {
+    float value[2][MLEU_WIDE], luma[MLEU_WIDE];
+    float slope[2][MLEU_WIDE], low[2][MLEU_WIDE], high[2][MLEU_WIDE];
+} MleuWide;
+
+/**
+ * MleuEnlarge: a row between two rows of the small grid.
+ * @upper: may be @lower.
+ * @share: of the lower one.
+ * @factor: on the result.
+ * @guided: whether by luma. If not, only values are read.
+ */
+typedef struct {
+    const MleuWide *upper, *lower;
     float share, factor;
-    const float *value[2], *luma[2], *slope[2], *low[2], *high[2];
+    gboolean guided;
 } MleuEnlarge;
 
 /** How far around a cell f32_alike looks. */
@@ -298,8 +320,9 @@ typedef struct {
     /* n weighted sums along a row: those of every MLEU_FILTER_LANES-th tap first, then            \
        ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). */                                               \
     X(void, f32_filter, (float *out, gsize n, const float *in, const MleuFilter *filter))          \
-    /* n samples between the cells of a row. */                                                    \
-    X(void, f32_widen, (float *out, gsize n, const float *row, const MleuWiden *job))              \
+    /* n samples, MLEU_WIDE at most, between the cells of each row; those of the next row are      \
+       MLEU_WIDE further on. */                                                                    \
+    X(void, f32_widen, (float *out, gsize n, const MleuWiden *job))                                \
     /* Luma 0 .. 1 of n samples of 2 x 2 bytes: (mean - black) x scale, cut off. */                \
     X(void, u8_luma,                                                                               \
       (float *y, gsize n, const guint8 *upper, const guint8 *lower, float black, float scale))     \
@@ -312,9 +335,9 @@ typedef struct {
        value) / (var(luma) + 0.04^2), and range. */                                                \
     X(void, f32_fit,                                                                               \
       (float *slope, float *low, float *high, gsize n, const MleuAround *job, guint channel))      \
-    /* n values of a* or b* between two rows of the small grid; y: luma of the pixels. out is none \
-       of what is read. */                                                                         \
-    X(void, f32_enlarge, (float *out, const float *y, gsize n, const MleuEnlarge *job))            \
+    /* n values, MLEU_WIDE at most, of a* and of b* between two rows of the small grid; y: luma of \
+       the pixels. a and b are none of what is read. */                                            \
+    X(void, f32_enlarge, (float *a, float *b, const float *y, gsize n, const MleuEnlarge *job))    \
     /* Cb, Cr (-0.5 .. 0.5) of n pixels of luma y (0 .. 1) and colour a*, b*: of the colour that   \
        has this a*, b* and this luma, its chroma lowered until R'G'B' lies in 0 .. 1 with the      \
        luma as it is. cb, cr may be a, b. */                                                       \

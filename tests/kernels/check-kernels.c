@@ -327,42 +327,55 @@ static void check_chroma(const MleuKernels *kernels)
     }
 }
 
+static MleuWide *random_wide(void)
+{
+    MleuWide *wide = g_new(MleuWide, 1);
+    float *values = random_floats(sizeof *wide / sizeof(float));
+    memcpy(wide, values, sizeof *wide);
+    g_free(values);
+    /* Low is below high. */
+    for (guint c = 0; c < 2; c++) {
+        for (gsize i = 0; i < MLEU_WIDE; i++) {
+            wide->low[c][i] = wide->value[c][i] - fabsf(wide->low[c][i]);
+            wide->high[c][i] = wide->value[c][i] + fabsf(wide->high[c][i]);
+        }
+    }
+    return wide;
+}
+
+static double mix(const float *upper, const float *lower, gsize i, float share)
+{
+    return (double)upper[i] + (double)share * ((double)lower[i] - (double)upper[i]);
+}
+
 static void check_enlarge(const MleuKernels *kernels)
 {
-    for (gsize n = 1; n < 60; n += n < 20 ? 1 : 9) {
+    for (gsize n = 1; n <= MLEU_WIDE; n += n < 20 ? 1 : 59) {
         for (guint guided = 0; guided < 2; guided++) {
-            float *y = random_floats(n), *rows[10], *out = guarded_new(n);
-            MleuEnlarge job = {.share = fabsf(next_random()), .factor = 1.3f};
-            const float **const parts[] = {job.value, job.luma, job.slope, job.low, job.high};
-            for (guint i = 0; i < 10; i++) {
-                rows[i] = random_floats(n);
-                if (i < 2 || guided == 1)
-                    parts[i / 2][i % 2] = rows[i];
+            MleuWide *upper = random_wide(), *lower = random_wide();
+            float *y = random_floats(n), *out[2] = {guarded_new(n), guarded_new(n)};
+            const float share = fabsf(next_random());
+            const MleuEnlarge job = {upper, lower, share, 1.3f, guided == 1};
+            float same[2][MLEU_WIDE];
+            kernels->f32_enlarge(out[0], out[1], y, n, &job);
+            mleu_kernels_get(MLEU_TIER_C)->f32_enlarge(same[0], same[1], y, n, &job);
+            for (guint c = 0; c < 2; c++) {
+                for (gsize i = 0; i < n; i++) {
+                    double expected = mix(upper->value[c], lower->value[c], i, share);
+                    if (guided == 1)
+                        expected = CLAMP(
+                            expected + mix(upper->slope[c], lower->slope[c], i, share) *
+                                           ((double)y[i] - mix(upper->luma, lower->luma, i, share)),
+                            mix(upper->low[c], lower->low[c], i, share),
+                            mix(upper->high[c], lower->high[c], i, share));
+                    check_close(out[c][i], (double)job.factor * expected, 3e-6);
+                }
+                g_assert_cmpmem(out[c], n * sizeof(float), same[c], n * sizeof(float));
+                guarded_free(out[c], n);
             }
-            /* Low is below high. */
-            for (gsize i = 0; i < n; i++) {
-                for (guint k = 0; k < 2; k++)
-                    rows[6 + k][i] = rows[k][i] - fabsf(rows[6 + k][i]);
-                for (guint k = 0; k < 2; k++)
-                    rows[8 + k][i] = rows[k][i] + fabsf(rows[8 + k][i]);
-            }
-            kernels->f32_enlarge(out, y, n, &job);
-            for (gsize i = 0; i < n; i++) {
-                double between[5];
-                for (guint k = 0; k < 5; k++)
-                    between[k] =
-                        (double)rows[2 * k][i] +
-                        (double)job.share * ((double)rows[2 * k + 1][i] - (double)rows[2 * k][i]);
-                double expected = between[0];
-                if (guided == 1)
-                    expected = CLAMP(expected + between[2] * ((double)y[i] - between[1]),
-                                     between[3], between[4]);
-                check_close(out[i], (double)job.factor * expected, 3e-6);
-            }
-            for (guint i = 0; i < 10; i++)
-                g_free(rows[i]);
+            g_free(upper);
+            g_free(lower);
             g_free(y);
-            guarded_free(out, n);
         }
     }
 }

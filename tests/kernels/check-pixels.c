@@ -106,25 +106,33 @@ static void test_widen(void)
 {
     for (guint n = 1; n < MOST; n++) {
         for (guint width = 1; width < 90; width += 1 + width / 9) {
+            const guint count = 1 + (n + width) % MLEU_WIDE_PLANES;
             guint cell[MOST], next[MOST];
-            float *row = random_floats(width, -100, 100), share[MOST], out[MOST + 1];
+            float share[MOST], out[MLEU_WIDE_PLANES][MLEU_WIDE], *rows[MLEU_WIDE_PLANES];
             for (guint x = 0; x < n; x++) {
                 const float at = (float)(width - 1) * (float)x / (float)MAX(n - 1, 1);
                 cell[x] = (guint)at;
                 next[x] = MIN(cell[x] + 1, width - 1);
                 share[x] = at - (float)cell[x];
             }
-            out[n] = GUARD;
-            const MleuWiden job = {cell, next, share, width};
-            mleu_kernels_get(tier)->f32_widen(out, n, row, &job);
-            for (guint x = 0; x < n; x++) {
-                const volatile float rise = row[next[x]] - row[cell[x]];
-                const volatile float part = share[x] * rise;
-                const volatile float sum = row[cell[x]] + part;
-                g_assert_cmpfloat(out[x], ==, sum);
+            for (guint k = 0; k < MLEU_WIDE_PLANES; k++) {
+                rows[k] = random_floats(width, -100, 100);
+                for (guint x = 0; x < MLEU_WIDE; x++)
+                    out[k][x] = GUARD;
             }
-            g_assert_cmpfloat(out[n], ==, GUARD);
-            g_free(row);
+            const MleuWiden job = {cell, next, share, width, (const float *const *)rows, count};
+            mleu_kernels_get(tier)->f32_widen(out[0], n, &job);
+            for (guint k = 0; k < MLEU_WIDE_PLANES; k++) {
+                for (guint x = 0; k < count && x < n; x++) {
+                    const volatile float rise = rows[k][next[x]] - rows[k][cell[x]];
+                    const volatile float part = share[x] * rise;
+                    const volatile float sum = rows[k][cell[x]] + part;
+                    g_assert_cmpfloat(out[k][x], ==, sum);
+                }
+                for (guint x = k < count ? n : 0; x < MLEU_WIDE; x++)
+                    g_assert_cmpfloat(out[k][x], ==, GUARD);
+                g_free(rows[k]);
+            }
         }
     }
 }

@@ -31,11 +31,40 @@ void mleu_f32_filter__c(float *out, gsize n, const float *in, const MleuFilter *
     }
 }
 
-void mleu_f32_widen__c(float *out, gsize n, const float *row, const MleuWiden *job)
+void mleu_f32_widen__c(float *out, gsize n, const MleuWiden *job)
 {
-    for (gsize x = 0; x < n; x++) {
-        const float left = row[job->cell[x]], right = row[job->next[x]];
-        out[x] = left + job->share[x] * (right - left);
+    for (guint k = 0; k < job->count; k++) {
+        const float *row = job->rows[k];
+        for (gsize x = 0; x < n; x++) {
+            const float left = row[job->cell[x]], right = row[job->next[x]];
+            out[k * MLEU_WIDE + x] = left + job->share[x] * (right - left);
+        }
+    }
+}
+
+static inline float between(const float *upper, const float *lower, gsize i, float share)
+{
+    return upper[i] + share * (lower[i] - upper[i]);
+}
+
+void mleu_f32_enlarge__c(float *a, float *b, const float *y, gsize n, const MleuEnlarge *job)
+{
+    const float share = job->share;
+    const MleuWide *upper = job->upper, *lower = job->lower;
+    for (guint c = 0; c < 2; c++) {
+        float *out = c == 0 ? a : b;
+        for (gsize i = 0; i < n; i++) {
+            float value = between(upper->value[c], lower->value[c], i, share);
+            if (job->guided) {
+                const float detail = y[i] - between(upper->luma, lower->luma, i, share);
+                const float least = between(upper->low[c], lower->low[c], i, share),
+                            most = between(upper->high[c], lower->high[c], i, share);
+                value += between(upper->slope[c], lower->slope[c], i, share) * detail;
+                value = value < least ? least : value;
+                value = value > most ? most : value;
+            }
+            out[i] = job->factor * value;
+        }
     }
 }
 

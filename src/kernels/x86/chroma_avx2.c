@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * f32_chroma with AVX2. The powers are cubic polynomials, one for each power of two of their
- * argument, whose coefficients lie in registers of eight and are fetched by the argument's
- * exponent. A block of pixels goes through one stage after the other, since a pixel's chain of
- * instructions is longer than processors look ahead; only vectors that are not close enough yet are
- * evaluated again.
+ * argument, whose coefficients lie in registers and are fetched by the argument's exponent. A block
+ * of pixels goes through one stage after the other, since a pixel's chain of instructions is longer
+ * than processors look ahead.
+ *
+ * Most colours, whose R'G'B' lie in the gamut and off the toes of sRGB and of L*, take the short
+ * way: there the whole conversion is a power law, so that relative to the grey of their luma, f =
+ * 1, all that is left of the search is a second-order guess. Cb and Cr hardly depend on what luma
+ * it misses by. Vectors that hold another colour are searched for, and those that are not close
+ * enough yet evaluated again.
  */
 #include <immintrin.h>
 #include <string.h>
@@ -166,19 +171,23 @@ static inline void finish(float *cb, float *cr, const Block *block, guint v,
     _mm256_storeu_ps(cr, _mm256_mul_ps(_mm256_mul_ps(share, set(0.5f / (1 - matrix->kr))), red));
 }
 
-static void chroma_block(float *cb, float *cr, const float *y, const float *a, const float *b,
-                         const MleuChromaMatrix *matrix)
+/* Vectors of @wanted. */
+static void search(float *cb, float *cr, const float *y, const float *a, const float *b,
+                   guint wanted, const MleuChromaMatrix *matrix)
 {
     Block block;
     guint far = 0;
-    for (guint v = 0; v < VECTORS; v++) {
+    for (guint left = wanted; left != 0; left &= left - 1) {
+        const guint v = (guint)__builtin_ctz(left);
         block.y[v] = _mm256_loadu_ps(y + v * LANES);
         block.da[v] = _mm256_mul_ps(_mm256_loadu_ps(a + v * LANES), set(1.0f / 500));
         block.db[v] = _mm256_mul_ps(_mm256_loadu_ps(b + v * LANES), set(1.0f / 200));
         start(&block, v, matrix);
     }
-    for (guint v = 0; v < VECTORS; v++)
+    for (guint left = wanted; left != 0; left &= left - 1) {
+        const guint v = (guint)__builtin_ctz(left);
         far |= (guint)look(&block, v, matrix) << v;
+    }
     for (guint step = 1; step < STEPS && far != 0; step++) {
         for (guint left = far; left != 0; left &= left - 1) {
             const guint v = (guint)__builtin_ctz(left);
@@ -187,8 +196,163 @@ static void chroma_block(float *cb, float *cr, const float *y, const float *a, c
                 far &= ~(1u << v);
         }
     }
-    for (guint v = 0; v < VECTORS; v++)
+    for (guint left = wanted; left != 0; left &= left - 1) {
+        const guint v = (guint)__builtin_ctz(left);
         finish(cb + v * LANES, cr + v * LANES, &block, v, matrix);
+    }
+}
+
+/* What is raised lies on 1/8 .. 2, and that of greys, 1, here: within an octave, where colours near
+ * them see no seam. */
+#define GREY 0.75f
+
+/* (x / GREY)^(5/12) by octaves: error under 1e-4. */
+static const float power[4][4]
+    __attribute__((aligned(16))) = {{5.9198222f, 0.98775178f, 0.16481131f, 0.027499588f},
+                                    {-5.3479557f, -1.7846662f, -0.59556085f, -0.1987446f},
+                                    {2.6276922f, 1.7537742f, 1.1705037f, 0.78121758f},
+                                    {0.21756943f, 0.29042035f, 0.38766465f, 0.51747024f}};
+
+/* (x / 1.055)^-0.8, x = Y' + 0.055 on 1/8 .. 2: 1 / f of a grey off the toes, to 1.4e-4 of itself.
+ * Columns are halves of octaves: the exponent and the highest bit of the mantissa. */
+static const float inverse_f[4][LANES]
+    __attribute__((aligned(32))) = {{-845.06061f, -230.67189f, -60.669983f, -16.560778f,
+                                     -4.3557191f, -1.1889585f, -0.31271297f, -0.08535967f},
+                                    {537.01526f, 205.32982f, 77.108566f, 29.482754f, 11.071811f,
+                                     4.2333488f, 1.5897714f, 0.60785508f},
+                                    {-129.5123f, -69.593109f, -37.192638f, -19.985373f, -10.680781f,
+                                     -5.7392912f, -3.0672488f, -1.6481786f},
+                                    {14.956964f, 11.333403f, 8.5905199f, 6.5093307f, 4.9339581f,
+                                     3.7386286f, 2.8338146f, 2.1472783f}};
+
+/* Luma in whose place `quick` may end, relative to luma + 0.055: a twelfth of an 8-bit code value
+ * of Cb or Cr is the most it makes of colours with a*, b* of up to 100. */
+#define NEAR 0.004f
+
+/* Encoded, where sRGB's toe ends, and luma where that of L* surely has. */
+#define TOE 0.0405f
+#define DARKEST 0.1f
+
+static inline __m256 five_twelfths(__m256 x)
+{
+    const __m256i column = _mm256_srli_epi32(_mm256_castps_si256(x), 23);
+    __m256 value = _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)power[0]), column);
+    for (guint i = 1; i < 4; i++)
+        value = _mm256_fmadd_ps(
+            value, x, _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)power[i]), column));
+    return value;
+}
+
+static inline __m256 inverse_of_f(__m256 x)
+{
+    const __m256i column = _mm256_srli_epi32(_mm256_castps_si256(x), 22);
+    __m256 value = _mm256_permutevar8x32_ps(_mm256_load_ps(inverse_f[0]), column);
+    for (guint i = 1; i < 4; i++)
+        value = _mm256_fmadd_ps(value, x,
+                                _mm256_permutevar8x32_ps(_mm256_load_ps(inverse_f[i]), column));
+    return value;
+}
+
+static inline __m256 cube(__m256 x)
+{
+    return _mm256_mul_ps(_mm256_mul_ps(x, x), x);
+}
+
+static inline __m256 least_of(__m256 a, __m256 b, __m256 c)
+{
+    return _mm256_min_ps(_mm256_min_ps(a, b), c);
+}
+
+static inline __m256 most_of(__m256 a, __m256 b, __m256 c)
+{
+    return _mm256_max_ps(_mm256_max_ps(a, b), c);
+}
+
+/* What the short way keeps of a vector between its stages; X, Y, Z then R, G, B are relative to the
+ * grey of the same luma. */
+typedef struct {
+    __m256 x[VECTORS], y[VECTORS], z[VECTORS], good[VECTORS];
+} Relative;
+
+static inline void quick_start(Relative *relative, guint v, __m256 luma, __m256 a, __m256 b,
+                               const float *by)
+{
+    const __m256 inverse = inverse_of_f(_mm256_add_ps(luma, set(0.055f)));
+    const __m256 da = _mm256_mul_ps(_mm256_mul_ps(a, set(1.0f / 500)), inverse);
+    const __m256 db = _mm256_mul_ps(_mm256_mul_ps(b, set(1.0f / 200)), inverse);
+    const __m256 along_a =
+        _mm256_fmadd_ps(set(by[3]), db, _mm256_fmadd_ps(set(by[2]), da, set(by[0])));
+    const __m256 along_b = _mm256_fmadd_ps(set(by[4]), db, set(by[1]));
+    const __m256 f = _mm256_fmadd_ps(along_a, da, _mm256_fmadd_ps(along_b, db, set(1)));
+    const __m256 fx = _mm256_add_ps(f, da), fz = _mm256_sub_ps(f, db);
+    relative->x[v] = cube(fx);
+    relative->y[v] = cube(f);
+    relative->z[v] = cube(fz);
+    relative->good[v] = _mm256_and_ps(
+        _mm256_cmp_ps(luma, set(DARKEST), _CMP_GT_OQ),
+        _mm256_cmp_ps(_mm256_min_ps(fx, fz), _mm256_mul_ps(inverse, set(6.0f / 29)), _CMP_GT_OQ));
+}
+
+static inline void quick_raise(Relative *relative, guint v, const float rgb[3][3])
+{
+    const __m256 x = relative->x[v], y = relative->y[v], z = relative->z[v];
+    const __m256 red = dot(rgb[0], x, y, z), green = dot(rgb[1], x, y, z),
+                 blue = dot(rgb[2], x, y, z);
+    const __m256 inside =
+        _mm256_and_ps(_mm256_cmp_ps(least_of(red, green, blue), set(0.125f), _CMP_GE_OQ),
+                      _mm256_cmp_ps(most_of(red, green, blue), set(2), _CMP_LT_OQ));
+    relative->good[v] = _mm256_and_ps(relative->good[v], inside);
+    relative->x[v] = five_twelfths(red);
+    relative->y[v] = five_twelfths(green);
+    relative->z[v] = five_twelfths(blue);
+}
+
+/* Returns: whether all of the vector is good. If not, nothing is written. */
+static inline gboolean quick_finish(float *cb, float *cr, const Relative *relative, guint v,
+                                    __m256 luma, const MleuChromaMatrix *matrix)
+{
+    const float weights[3] = {matrix->kr, matrix->kg, matrix->kb};
+    const __m256 scale = _mm256_add_ps(luma, set(0.055f));
+    const __m256 got = dot(weights, relative->x[v], relative->y[v], relative->z[v]);
+    const __m256 red = _mm256_mul_ps(_mm256_sub_ps(relative->x[v], got), scale),
+                 green = _mm256_mul_ps(_mm256_sub_ps(relative->y[v], got), scale),
+                 blue = _mm256_mul_ps(_mm256_sub_ps(relative->z[v], got), scale);
+    const __m256 away = _mm256_andnot_ps(set(-0.0f), _mm256_sub_ps(got, set(1)));
+    const __m256 lowest = _mm256_add_ps(least_of(red, green, blue), luma),
+                 above = most_of(red, green, blue), white = _mm256_sub_ps(set(1), luma);
+    const __m256 good = _mm256_and_ps(relative->good[v],
+                                      _mm256_and_ps(_mm256_cmp_ps(away, set(NEAR), _CMP_LT_OQ),
+                                                    _mm256_cmp_ps(lowest, set(TOE), _CMP_GT_OQ)));
+    /* Black has no colour, whatever came of it. */
+    const __m256 black = _mm256_cmp_ps(luma, _mm256_setzero_ps(), _CMP_LE_OQ);
+    if (_mm256_movemask_ps(_mm256_or_ps(good, black)) != 0xff)
+        return FALSE;
+    __m256 share = _mm256_andnot_ps(black, set(1));
+    const __m256 beyond = _mm256_cmp_ps(above, white, _CMP_GT_OQ);
+    if (_mm256_movemask_ps(beyond) != 0)
+        share =
+            _mm256_andnot_ps(black, _mm256_blendv_ps(set(1), _mm256_div_ps(white, above), beyond));
+    _mm256_storeu_ps(cb, _mm256_mul_ps(_mm256_mul_ps(share, set(0.5f / (1 - matrix->kb))), blue));
+    _mm256_storeu_ps(cr, _mm256_mul_ps(_mm256_mul_ps(share, set(0.5f / (1 - matrix->kr))), red));
+    return TRUE;
+}
+
+static void chroma_block(float *cb, float *cr, const float *y, const float *a, const float *b,
+                         const MleuChromaMatrix *matrix, const float from_grey[3][3])
+{
+    Relative relative;
+    guint left = 0;
+    for (guint v = 0; v < VECTORS; v++)
+        quick_start(&relative, v, _mm256_loadu_ps(y + v * LANES), _mm256_loadu_ps(a + v * LANES),
+                    _mm256_loadu_ps(b + v * LANES), matrix->start);
+    for (guint v = 0; v < VECTORS; v++)
+        quick_raise(&relative, v, from_grey);
+    for (guint v = 0; v < VECTORS; v++)
+        left |= (guint)!quick_finish(cb + v * LANES, cr + v * LANES, &relative, v,
+                                     _mm256_loadu_ps(y + v * LANES), matrix)
+                << v;
+    if (left != 0)
+        search(cb, cr, y, a, b, left, matrix);
 }
 
 void mleu_f32_chroma__avx2(float *cb, float *cr, const float *y, const float *a, const float *b,
@@ -196,9 +360,12 @@ void mleu_f32_chroma__avx2(float *cb, float *cr, const float *y, const float *a,
 {
     /* Of its own, so that no output can lie in it as far as compilers know. */
     const MleuChromaMatrix own = *matrix;
+    float from_grey[3][3];
+    for (guint k = 0; k < 9; k++)
+        from_grey[k / 3][k % 3] = GREY * own.rgb[k / 3][k % 3];
     gsize i = 0;
     for (; i + PIXELS <= n; i += PIXELS)
-        chroma_block(cb + i, cr + i, y + i, a + i, b + i, &own);
+        chroma_block(cb + i, cr + i, y + i, a + i, b + i, &own, from_grey);
     if (i == n)
         return;
     float rest[5][PIXELS] = {0};
@@ -206,7 +373,7 @@ void mleu_f32_chroma__avx2(float *cb, float *cr, const float *y, const float *a,
     memcpy(rest[0], y + i, bytes);
     memcpy(rest[1], a + i, bytes);
     memcpy(rest[2], b + i, bytes);
-    chroma_block(rest[3], rest[4], rest[0], rest[1], rest[2], &own);
+    chroma_block(rest[3], rest[4], rest[0], rest[1], rest[2], &own, from_grey);
     memcpy(cb + i, rest[3], bytes);
     memcpy(cr + i, rest[4], bytes);
 }

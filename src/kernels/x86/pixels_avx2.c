@@ -2,6 +2,7 @@
 /* The kernels between code values and floats with AVX2. Multiplication and addition are rounded one
  * by one, as in C. */
 #include <immintrin.h>
+#include <string.h>
 
 #include "kernels/tiers.h"
 
@@ -59,26 +60,76 @@ void mleu_f32_filter__avx2(float *out, gsize n, const float *in, const MleuFilte
 
 /* Eight samples read from eight neighbouring cells, where they do; the last cells of a row where
  * there are no eight from the first on. */
-void mleu_f32_widen__avx2(float *out, gsize n, const float *row, const MleuWiden *job)
+void mleu_f32_widen__avx2(float *out, gsize n, const MleuWiden *job)
 {
     gsize x = 0;
     for (; x + LANES <= n && job->width >= LANES; x += LANES) {
         const guint base = MIN(job->cell[x], job->width - LANES);
         if (job->next[x + LANES - 1] - base >= LANES)
             break;
-        const __m256 cells = _mm256_loadu_ps(row + base);
         const __m256i from = _mm256_set1_epi32((gint)base);
         const __m256i cell =
             _mm256_sub_epi32(_mm256_loadu_si256((const __m256i_u *)(job->cell + x)), from);
         const __m256i next =
             _mm256_sub_epi32(_mm256_loadu_si256((const __m256i_u *)(job->next + x)), from);
-        const __m256 left = _mm256_permutevar8x32_ps(cells, cell);
-        const __m256 rise = _mm256_sub_ps(_mm256_permutevar8x32_ps(cells, next), left);
-        _mm256_storeu_ps(out + x,
-                         _mm256_add_ps(left, _mm256_mul_ps(_mm256_loadu_ps(job->share + x), rise)));
+        const __m256 share = _mm256_loadu_ps(job->share + x);
+        for (guint k = 0; k < job->count; k++) {
+            const __m256 cells = _mm256_loadu_ps(job->rows[k] + base);
+            const __m256 left = _mm256_permutevar8x32_ps(cells, cell);
+            const __m256 rise = _mm256_sub_ps(_mm256_permutevar8x32_ps(cells, next), left);
+            _mm256_storeu_ps(out + k * MLEU_WIDE + x,
+                             _mm256_add_ps(left, _mm256_mul_ps(share, rise)));
+        }
     }
-    const MleuWiden rest = {job->cell + x, job->next + x, job->share + x, job->width};
-    mleu_f32_widen__c(out + x, n - x, row, &rest);
+    MleuWiden rest = *job;
+    rest.cell += x;
+    rest.next += x;
+    rest.share += x;
+    mleu_f32_widen__c(out + x, n - x, &rest);
+}
+
+static inline __m256 between(const float *upper, const float *lower, gsize i, __m256 share)
+{
+    const __m256 from = _mm256_loadu_ps(upper + i);
+    return _mm256_add_ps(from,
+                         _mm256_mul_ps(share, _mm256_sub_ps(_mm256_loadu_ps(lower + i), from)));
+}
+
+/* The samples from @i on. */
+static inline void enlarge(float *a, float *b, const float *y, gsize i, const MleuEnlarge *job)
+{
+    const __m256 share = _mm256_set1_ps(job->share);
+    const MleuWide *upper = job->upper, *lower = job->lower;
+    const __m256 detail =
+        _mm256_sub_ps(_mm256_loadu_ps(y + i), between(upper->luma, lower->luma, i, share));
+    for (guint c = 0; c < 2; c++) {
+        __m256 value = between(upper->value[c], lower->value[c], i, share);
+        if (job->guided) {
+            value = _mm256_add_ps(
+                value, _mm256_mul_ps(between(upper->slope[c], lower->slope[c], i, share), detail));
+            value = _mm256_max_ps(between(upper->low[c], lower->low[c], i, share), value);
+            value = _mm256_min_ps(between(upper->high[c], lower->high[c], i, share), value);
+        }
+        _mm256_storeu_ps((c == 0 ? a : b) + i, _mm256_mul_ps(_mm256_set1_ps(job->factor), value));
+    }
+}
+
+/* Both channels at a time, since luma is common. Planes at known distances from two pointers:
+ * nineteen are more than there are registers. */
+void mleu_f32_enlarge__avx2(float *a, float *b, const float *y, gsize n, const MleuEnlarge *job)
+{
+    const MleuEnlarge own = *job;
+    const gsize whole = n - n % LANES, bytes = (n - whole) * sizeof(float);
+    float rest[3][MLEU_WIDE];
+    for (gsize i = 0; i < whole; i += LANES)
+        enlarge(a, b, y, i, &own);
+    if (bytes == 0)
+        return;
+    memset(rest[0] + whole, 0, LANES * sizeof(float));
+    memcpy(rest[0] + whole, y + whole, bytes);
+    enlarge(rest[1], rest[2], rest[0], whole, &own);
+    memcpy(a + whole, rest[1] + whole, bytes);
+    memcpy(b + whole, rest[2] + whole, bytes);
 }
 
 /* Sums of the pairs of 16 bytes. */
