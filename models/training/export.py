@@ -10,8 +10,6 @@ depthwise and transposed convolutions bfloat16 all the same) or "bf16"; biases a
 layers go to a file of their own, which several models may name. A network that was trained quantised (`quantized`)
 is stored as int8 whole, with the scales of its activations.
 
-Networks of the run that the configuration names as `averaged_with` lend their weights to the mean.
-
 The rarity weights of training make rare colours more probable than they are; `rarity_undone` of them is taken back
 here, in the last bias: 0 keeps them, 1 gives the probabilities that training without weights would.
 """
@@ -50,21 +48,6 @@ def head_of(configuration):
     return head
 
 
-def averaged(paths):
-    """The first checkpoint, its weights the mean of all of them, which have to be quantised alike."""
-    states = []
-    for path in paths:
-        if not path.exists():
-            raise SystemExit(f"{path}: no such file; train.py writes it")
-        states.append(torch.load(path, map_location="cpu", weights_only=False))
-        if states[-1]["quantization"] != states[0]["quantization"]:
-            raise SystemExit(f"{path}: its activations have other scales than those of the weights it is averaged with")
-    for name, value in states[0]["ema"].items():
-        if value.dtype.is_floating_point:
-            value.copy_(torch.stack([state["ema"][name] for state in states]).mean(0))
-    return states[0]
-
-
 def write_sums(folder):
     """sha256sum's format, for `sha256sum -c SHA256SUMS`."""
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
@@ -86,8 +69,10 @@ def main():
 
     configuration = config.load(arguments.config)
     nodes, pretrained = network.build(configuration, arguments.encoders or arguments.data / "encoders")
-    state = averaged(arguments.run / name / "checkpoint.pt"
-                     for name in (configuration["name"], *configuration.get("averaged_with", ())))
+    checkpoint = arguments.run / configuration["name"] / "checkpoint.pt"
+    if not checkpoint.exists():
+        raise SystemExit(f"{checkpoint}: no such file; train.py writes it")
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     quantization = state["quantization"]
     module = graph.GraphModule(nodes) if quantization is None else quantized.FakeQuantizedModule(nodes, quantization)
     module.load(pretrained)

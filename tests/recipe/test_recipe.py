@@ -218,24 +218,6 @@ def test_quantized(place):
     refused(lambda: place.train("none", path), "mleu-combined")
 
 
-def test_averaged(place):
-    """Weights that are exported together are their mean, counters and all else the first network's; weights of other
-    scales are refused, and ones that are not there."""
-    def checkpoint(name, factor, scale=0.5):
-        ema = {"weight": factor * torch.arange(6.0).view(2, 3), "count": torch.tensor(int(factor))}
-        path = place.folder / f"{name}.pt"
-        torch.save({"ema": ema, "step": int(factor), "quantization": {"a": {"scale": scale, "zero": 3}}}, path)
-        return path
-
-    one, three, other = checkpoint("one", 1.0), checkpoint("three", 3.0), checkpoint("other", 3.0, scale=0.25)
-    mean = export.averaged([one, three])
-    assert torch.equal(mean["ema"]["weight"], 2 * torch.arange(6.0).view(2, 3))
-    assert mean["ema"]["count"] == 1 and mean["step"] == 1
-    assert torch.equal(export.averaged([three])["ema"]["weight"], 3 * torch.arange(6.0).view(2, 3))
-    refused(lambda: export.averaged([one, other]), "other.pt")
-    refused(lambda: export.averaged([one, place.folder / "none.pt"]), "none.pt")
-
-
 def test_starts_with(place):
     """A network that begins with a model file says what the file says, with the rarity weights that were undone; an
     output that the file lacks is 0; storage in 8 bits of both moves it a little."""
