@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Adds up the TAP results in a meson testlog.txt. Prints "passed failed skipped", then a line for every failure and
-# every skip. A program that ends badly without a "not ok" of its own (a crash, a time-out) counts as one failure.
+# every skip. A program that ends badly without a "not ok" of its own (a crash, a time-out), or whose plan is not of its
+# results, counts as one failure.
 
 function close_program() {
+    if (!bad_end && plans > 0 && (plans > 1 || planned != seen))
+        bad_end = plans > 1 ? "more than one plan" : planned " results planned, " seen + 0 " seen"
     if (program != "" && bad_end && !own_failures) {
         failed++
         notes = notes "FAILED  " program ": " bad_end "\n"
@@ -15,7 +18,7 @@ function close_program() {
     for (i = 3; i <= NF; i++)
         program = program " " $i
     bad_end = ""
-    own_failures = 0
+    own_failures = plans = seen = 0
 }
 
 /^result: / {
@@ -25,7 +28,13 @@ function close_program() {
         bad_end = ""
 }
 
+/^1\.\.[0-9]+/ {
+    plans++
+    planned = substr($1, 4) + 0
+}
+
 /^ok [0-9]+/ {
+    seen++
     if (match($0, /# [Ss][Kk][Ii][Pp]/)) {
         skipped++
         notes = notes "SKIPPED " program ": " substr($0, index($0, " ") + 1) "\n"
@@ -35,6 +44,7 @@ function close_program() {
 }
 
 /^not ok [0-9]+/ {
+    seen++
     failed++
     own_failures++
     notes = notes "FAILED  " program ": " $0 "\n"
