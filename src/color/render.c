@@ -322,7 +322,7 @@ static void pass_luma(const MleuRenderer *r, guint row, float *y)
 
 /* Cb, Cr of rows @begin .. @end - 1, whose luma is @y, each row after the other. The rows of the
  * grid that these lie between are enlarged along x for a tile at a time, an even and an odd one:
- * in the first-level cache once more costs less than once for all in a slower one. */
+ * oftener than once for the frame, but where they stay in the first-level cache. */
 static void find_chroma(const MleuRenderer *r, guint begin, guint end, const float *y, float *cb,
                         float *cr)
 {

@@ -225,8 +225,8 @@ static const float inverse_f[4][LANES]
                                     {14.956964f, 11.333403f, 8.5905199f, 6.5093307f, 4.9339581f,
                                      3.7386286f, 2.8338146f, 2.1472783f}};
 
-/* How far `got` may be from luma on the short way, as a share of luma + 0.055: again about an eighth
- * of an 8-bit code value of Cb or Cr is the most that it makes. */
+/* How far `got` may be from luma on the short way, as a share of luma + 0.055: again about an
+ * eighth of an 8-bit code value of Cb or Cr is the most that it makes. */
 #define NEAR 0.004f
 
 /* Encoded, where sRGB's toe ends, and luma where that of L* surely has. */
