@@ -141,6 +141,36 @@ component_data (const GstVideoFrame * frame, guint component)
       GST_VIDEO_FRAME_COMP_PLANE (frame, component)) + offset;
 }
 
+gchar *
+test_caps_for (const gchar * format, gint width, gint height)
+{
+  GstVideoFormat f = gst_video_format_from_string (format);
+  gboolean rgb = GST_VIDEO_FORMAT_INFO_IS_RGB (gst_video_format_get_info (f));
+
+  return g_strdup_printf ("video/x-raw,format=%s,width=%d,height=%d,"
+      "framerate=25/1,colorimetry=%s", format, width, height,
+      rgb ? "sRGB" : "1:4:16:4");
+}
+
+static void
+read_caps (GstVideoInfo * info, GstCaps * caps)
+{
+  g_assert_true (gst_video_info_from_caps (info, caps));
+  gst_caps_unref (caps);
+}
+
+void
+test_info (GstVideoInfo * info, const gchar * caps)
+{
+  read_caps (info, gst_caps_from_string (caps));
+}
+
+void
+test_pad_info (GstVideoInfo * info, GstPad * pad)
+{
+  read_caps (info, gst_pad_get_current_caps (pad));
+}
+
 GstBuffer *
 test_frame (const GstVideoInfo * info, guint32 seed, GstClockTime pts)
 {

@@ -25,6 +25,17 @@ const gchar *   test_model                      (void);
 GstHarness *    test_harness                    (const gchar * in_caps,
                                                  const gchar * out_caps);
 
+/* Caps of 25 frames a second, YUV in full range with BT.601's matrix. */
+gchar *         test_caps_for                   (const gchar * format,
+                                                 gint width, gint height);
+
+/* What caps say, or those that @pad has. */
+void            test_info                       (GstVideoInfo * info,
+                                                 const gchar * caps);
+
+void            test_pad_info                   (GstVideoInfo * info,
+                                                 GstPad * pad);
+
 /* A frame of @info whose samples follow from @seed, every value of the depth
  * included. */
 GstBuffer *     test_frame                      (const GstVideoInfo * info,

@@ -212,7 +212,6 @@ test_inference (void)
   GstVideoInfo info;
   GError *error = NULL;
   GstHarness *h;
-  GstCaps *c;
   gchar *path;
   guint i, n = 0;
 
@@ -234,9 +233,7 @@ test_inference (void)
   gst_element_set_bus (element, bus);
   h = gst_harness_new_with_element (element, "sink", "src");
   gst_harness_set_src_caps_str (h, caps);
-  c = gst_caps_from_string (caps);
-  g_assert_true (gst_video_info_from_caps (&info, c));
-  gst_caps_unref (c);
+  test_info (&info, caps);
   g_assert_cmpint (gst_harness_push (h, test_frame (&info, 1, 0)), ==,
       GST_FLOW_ERROR);
   while ((message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR))) {

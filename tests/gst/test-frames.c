@@ -7,27 +7,6 @@
 
 #include "common.h"
 
-/* YUV in full range, with BT.601's matrix. */
-static gchar *
-caps_for (const gchar * format, gint width, gint height)
-{
-  GstVideoFormat f = gst_video_format_from_string (format);
-  gboolean rgb = GST_VIDEO_FORMAT_INFO_IS_RGB (gst_video_format_get_info (f));
-
-  return g_strdup_printf ("video/x-raw,format=%s,width=%d,height=%d,"
-      "framerate=25/1,colorimetry=%s", format, width, height,
-      rgb ? "sRGB" : "1:4:16:4");
-}
-
-static void
-info_for (GstVideoInfo * info, const gchar * text)
-{
-  GstCaps *caps = gst_caps_from_string (text);
-
-  g_assert_true (gst_video_info_from_caps (info, caps));
-  gst_caps_unref (caps);
-}
-
 static void
 assert_same_luma (const GstVideoInfo * in_info, GstBuffer * in,
     const GstVideoInfo * out_info, GstBuffer * out)
@@ -49,14 +28,14 @@ static void
 run_pair (const gchar * in_format, const gchar * out_format, gint width,
     gint height)
 {
-  gchar *in_caps = caps_for (in_format, width, height);
-  gchar *out_caps = caps_for (out_format, width, height);
+  gchar *in_caps = test_caps_for (in_format, width, height);
+  gchar *out_caps = test_caps_for (out_format, width, height);
   GstHarness *h = test_harness (in_caps, out_caps);
   GstVideoInfo in_info, out_info;
   GstBuffer *in, *out;
 
-  info_for (&in_info, in_caps);
-  info_for (&out_info, out_caps);
+  test_info (&in_info, in_caps);
+  test_info (&out_info, out_caps);
   in = test_frame (&in_info, width, 40 * GST_MSECOND);
   out = gst_harness_push_and_pull (h, gst_buffer_copy_deep (in));
   g_assert_nonnull (out);
@@ -109,15 +88,12 @@ test_limited_range (void)
     GstHarness *h = test_harness (in_caps, out_caps);
     GstVideoInfo in_info, out_info;
     GstBuffer *in, *out;
-    GstCaps *caps;
 
-    info_for (&in_info, in_caps);
+    test_info (&in_info, in_caps);
     in = test_frame (&in_info, i, 0);
     out = gst_harness_push_and_pull (h, gst_buffer_copy_deep (in));
-    caps = gst_pad_get_current_caps (h->sinkpad);
-    g_assert_true (gst_video_info_from_caps (&out_info, caps));
+    test_pad_info (&out_info, h->sinkpad);
     assert_same_luma (&in_info, in, &out_info, out);
-    gst_caps_unref (caps);
     gst_buffer_unref (out);
     gst_buffer_unref (in);
     gst_harness_teardown (h);
@@ -137,15 +113,15 @@ test_alpha (void)
   guint i, x, y;
 
   for (i = 0; i < G_N_ELEMENTS (pairs); i++) {
-    gchar *in_caps = caps_for (pairs[i][0], 20, 10);
-    gchar *out_caps = caps_for (pairs[i][1], 20, 10);
+    gchar *in_caps = test_caps_for (pairs[i][0], 20, 10);
+    gchar *out_caps = test_caps_for (pairs[i][1], 20, 10);
     GstHarness *h = test_harness (in_caps, out_caps);
     GstVideoInfo in_info, out_info;
     GstVideoFrame a, b;
     GstBuffer *in, *out;
 
-    info_for (&in_info, in_caps);
-    info_for (&out_info, out_caps);
+    test_info (&in_info, in_caps);
+    test_info (&out_info, out_caps);
     in = test_frame (&in_info, i, 0);
     out = gst_harness_push_and_pull (h, gst_buffer_copy_deep (in));
     g_assert_true (gst_video_frame_map (&a, &in_info, in, GST_MAP_READ));
@@ -172,21 +148,19 @@ test_gray_range (void)
   const gchar *in_caps = "video/x-raw,format=GRAY8,width=256,height=2,"
       "framerate=25/1";
   GstHarness *h = test_harness (in_caps, "video/x-raw,format=I420");
-  GstCaps *caps;
   GstVideoInfo in_info, out_info;
   GstVideoFrame frame;
   GstBuffer *in, *out;
   guint i;
 
-  info_for (&in_info, in_caps);
+  test_info (&in_info, in_caps);
   in = gst_buffer_new_allocate (NULL, in_info.size, NULL);
   for (i = 0; i < 256; i++) {
     gst_buffer_memset (in, i, i, 1);
     gst_buffer_memset (in, 256 + i, i, 1);
   }
   out = gst_harness_push_and_pull (h, in);
-  caps = gst_pad_get_current_caps (h->sinkpad);
-  g_assert_true (gst_video_info_from_caps (&out_info, caps));
+  test_pad_info (&out_info, h->sinkpad);
   g_assert_cmpint (out_info.colorimetry.range, ==,
       GST_VIDEO_COLOR_RANGE_16_235);
   g_assert_true (gst_video_frame_map (&frame, &out_info, out, GST_MAP_READ));
@@ -195,7 +169,6 @@ test_gray_range (void)
         (guint) (16.5 + i * 219.0 / 255.0));
   gst_video_frame_unmap (&frame);
   gst_buffer_unref (out);
-  gst_caps_unref (caps);
   gst_harness_teardown (h);
 }
 
@@ -209,7 +182,7 @@ test_is_colored (void)
   GstVideoInfo info;
   GstBuffer *out;
 
-  info_for (&info, caps);
+  test_info (&info, caps);
   out = gst_harness_push_and_pull (h, test_frame (&info, 1, 0));
   g_assert_cmpuint (test_chroma (&info, out), >=, 3);
   gst_buffer_unref (out);
@@ -338,8 +311,8 @@ test_strides (void)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (pairs); i++) {
-    gchar *in_caps = caps_for (pairs[i][0], 45, 31);
-    gchar *out_caps = caps_for (pairs[i][1], 45, 31);
+    gchar *in_caps = test_caps_for (pairs[i][0], 45, 31);
+    gchar *out_caps = test_caps_for (pairs[i][1], 45, 31);
     GstHarness *a = test_harness (in_caps, out_caps);
     GstHarness *b = test_harness (NULL, out_caps);
     GstVideoInfo in_info, out_info;
@@ -349,8 +322,8 @@ test_strides (void)
         offer_pool, NULL, NULL);
     gst_harness_set_src_caps_str (b, in_caps);
 
-    info_for (&in_info, in_caps);
-    info_for (&out_info, out_caps);
+    test_info (&in_info, in_caps);
+    test_info (&out_info, out_caps);
     tight = test_frame (&in_info, i, 0);
     padded = pad_frame (&in_info, tight);
     tight = gst_harness_push_and_pull (a, tight);
@@ -428,14 +401,14 @@ test_window (void)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (cases); i++) {
-    gchar *in_caps = caps_for (cases[i].in, 40, 31);
-    gchar *out_caps = caps_for (cases[i].out, 40, 31);
+    gchar *in_caps = test_caps_for (cases[i].in, 40, 31);
+    gchar *out_caps = test_caps_for (cases[i].out, 40, 31);
     GstVideoInfo in_info, out_info;
     GstBuffer *out[2];
     guint k;
 
-    info_for (&in_info, in_caps);
-    info_for (&out_info, out_caps);
+    test_info (&in_info, in_caps);
+    test_info (&out_info, out_caps);
     for (k = 0; k < 2; k++) {
       GstHarness *h = test_harness (NULL, out_caps);
       GstBuffer *in = test_frame (&in_info, i, 0);
@@ -500,7 +473,7 @@ test_interlaced (void)
     GstBuffer *buffer;
     gint y, same = 0;
 
-    info_for (&info, caps);
+    test_info (&info, caps);
     buffer = test_frame (&info, 1, 0);
     if (cases[i].is_flagged)
       GST_BUFFER_FLAG_SET (buffer, GST_VIDEO_BUFFER_FLAG_INTERLACED);
@@ -534,7 +507,7 @@ test_in_place (void)
   GstBuffer *in, *before, *out;
   GstMemory *memory;
 
-  info_for (&info, caps);
+  test_info (&info, caps);
   in = test_frame (&info, 1, 0);
   memory = gst_buffer_peek_memory (in, 0);
   out = gst_harness_push_and_pull (h, in);
@@ -569,8 +542,8 @@ register_metas (void)
 static void
 test_metas (gconstpointer out_format)
 {
-  gchar *in_caps = caps_for ("I420", 64, 48);
-  gchar *out_caps = caps_for (out_format, 64, 48);
+  gchar *in_caps = test_caps_for ("I420", 64, 48);
+  gchar *out_caps = test_caps_for (out_format, 64, 48);
   GstHarness *h = test_harness (in_caps, out_caps);
   GstVideoInfo info;
   GstVideoTimeCodeMeta *timecode;
@@ -579,7 +552,7 @@ test_metas (gconstpointer out_format)
   GstBuffer *buffer;
   const guint8 caption[] = { 0xfc, 0x41, 0x42 };
 
-  info_for (&info, in_caps);
+  test_info (&info, in_caps);
   buffer = test_frame (&info, 1, 3 * GST_SECOND);
   GST_BUFFER_DURATION (buffer) = 40 * GST_MSECOND;
   GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_GAP);

@@ -12,15 +12,6 @@
 
 static GstVideoInfo info;
 
-static void
-set_info (void)
-{
-  GstCaps *caps = gst_caps_from_string (CAPS);
-
-  g_assert_true (gst_video_info_from_caps (&info, caps));
-  gst_caps_unref (caps);
-}
-
 /* Frame @n of a still scene: a gradient. */
 static GstBuffer *
 still (GstClockTime pts)
@@ -511,7 +502,7 @@ main (int argc, char **argv)
   static const gchar *const plugins[] = { NULL };
 
   test_begin (&argc, &argv, plugins);
-  set_info ();
+  test_info (&info, CAPS);
   g_test_add_func ("/live/qos", test_qos);
   g_test_add_func ("/live/budget", test_budget);
   g_test_add_func ("/live/budget-stall", test_budget_stall);

@@ -13,15 +13,6 @@
 
 static GstVideoInfo info;
 
-static void
-set_info (void)
-{
-  GstCaps *caps = gst_caps_from_string (CAPS);
-
-  g_assert_true (gst_video_info_from_caps (&info, caps));
-  gst_caps_unref (caps);
-}
-
 /* One scene, lighter by @lighter; or stripes, which no other picture leads
  * to. */
 static GstBuffer *
@@ -170,7 +161,6 @@ static void
 test_caps (void)
 {
   GstHarness *h = ahead_harness (AHEAD);
-  GstCaps *caps;
   GstVideoInfo other;
   GstBuffer *out;
   guint i;
@@ -179,9 +169,7 @@ test_caps (void)
   gst_harness_set_src_caps_str (h,
       "video/x-raw,format=I420,width=48,height=32,framerate=25/1");
   assert_out (h, 0, 3);
-  caps = gst_pad_get_current_caps (h->sinkpad);
-  g_assert_true (gst_video_info_from_caps (&other, caps));
-  gst_caps_unref (caps);
+  test_pad_info (&other, h->sinkpad);
   for (i = 0; i <= AHEAD; i++)
     gst_harness_push (h, test_frame (&other, i, i * FRAME));
   out = gst_harness_try_pull (h);
@@ -336,7 +324,7 @@ main (int argc, char **argv)
   static const gchar *const plugins[] = { NULL };
 
   test_begin (&argc, &argv, plugins);
-  set_info ();
+  test_info (&info, CAPS);
   g_test_add_func ("/lookahead/eos", test_eos);
   g_test_add_func ("/lookahead/drained", test_drained);
   g_test_add_func ("/lookahead/flushed", test_flushed);

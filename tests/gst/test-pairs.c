@@ -46,27 +46,13 @@ largest (const GstVideoInfo * info)
   return (1 << GST_VIDEO_INFO_COMP_DEPTH (info, 0)) - 1;
 }
 
-/* Full range and BT.601 wherever it is said. */
-static gchar *
-caps_for (const gchar * format)
-{
-  GstVideoFormat f = gst_video_format_from_string (format);
-  gboolean rgb = GST_VIDEO_FORMAT_INFO_IS_RGB (gst_video_format_get_info (f));
-
-  return g_strdup_printf ("video/x-raw,format=%s,width=%d,height=%d,"
-      "framerate=25/1,colorimetry=%s", format, WIDTH, HEIGHT,
-      rgb ? "sRGB" : "1:4:16:4");
-}
-
 static GstVideoInfo
 info_for (const gchar * format)
 {
-  gchar *text = caps_for (format);
-  GstCaps *caps = gst_caps_from_string (text);
+  gchar *text = test_caps_for (format, WIDTH, HEIGHT);
   GstVideoInfo info;
 
-  g_assert_true (gst_video_info_from_caps (&info, caps));
-  gst_caps_unref (caps);
+  test_info (&info, text);
   g_free (text);
   return info;
 }
@@ -75,8 +61,9 @@ info_for (const gchar * format)
 static Picture
 color (const Picture * in, const gchar * format)
 {
-  gchar *in_caps = caps_for (GST_VIDEO_INFO_NAME (&in->info));
-  gchar *out_caps = caps_for (format);
+  gchar *in_caps = test_caps_for (GST_VIDEO_INFO_NAME (&in->info),
+      WIDTH, HEIGHT);
+  gchar *out_caps = test_caps_for (format, WIDTH, HEIGHT);
   GstHarness *h = test_harness (in_caps, out_caps);
   Picture out = { info_for (format), NULL };
 

@@ -12,15 +12,6 @@
 
 static GstVideoInfo info;
 
-static void
-set_info (void)
-{
-  GstCaps *caps = gst_caps_from_string (CAPS);
-
-  g_assert_true (gst_video_info_from_caps (&info, caps));
-  gst_caps_unref (caps);
-}
-
 /* Two pictures of one scene. */
 #define FIRST(pts) test_scene (&info, 0, pts)
 #define SECOND(pts) test_scene (&info, 16, pts)
@@ -263,7 +254,7 @@ main (int argc, char **argv)
   static const gchar *const plugins[] = { NULL };
 
   test_begin (&argc, &argv, plugins);
-  set_info ();
+  test_info (&info, CAPS);
   g_test_add_func ("/properties/threads", test_threads);
   g_test_add_func ("/properties/values", test_values);
   g_test_add_func ("/properties/flags", test_flags);

@@ -11,15 +11,6 @@
 
 static GstVideoInfo info;
 
-static void
-set_info (void)
-{
-  GstCaps *caps = gst_caps_from_string (CAPS);
-
-  g_assert_true (gst_video_info_from_caps (&info, caps));
-  gst_caps_unref (caps);
-}
-
 /* Two pictures of one scene. */
 #define FIRST(pts) test_scene (&info, 0, pts)
 #define SECOND(pts) test_scene (&info, 16, pts)
@@ -219,7 +210,7 @@ test_caps_change (void)
   guint i, n;
 
   for (i = 0; i < G_N_ELEMENTS (caps); i++) {
-    GstCaps *in_caps = gst_caps_from_string (caps[i]), *out_caps;
+    GstCaps *in_caps = gst_caps_from_string (caps[i]);
     GstVideoInfo in_info, out_info;
 
     g_assert_true (gst_video_info_from_caps (&in_info, in_caps));
@@ -228,9 +219,7 @@ test_caps_change (void)
       GstBuffer *out = gst_harness_push_and_pull (h, test_frame (&in_info, n,
               (2 * i + n) * FRAME));
 
-      out_caps = gst_pad_get_current_caps (h->sinkpad);
-      g_assert_true (gst_video_info_from_caps (&out_info, out_caps));
-      gst_caps_unref (out_caps);
+      test_pad_info (&out_info, h->sinkpad);
       g_assert_cmpint (out_info.width, ==, in_info.width);
       g_assert_cmpint (out_info.height, ==, in_info.height);
       g_assert_cmpuint (gst_buffer_get_size (out), ==, out_info.size);
@@ -304,12 +293,10 @@ test_recolor_rgb (void)
 {
   const gchar *caps = "video/x-raw,format=RGB,width=96,height=64,"
       "framerate=25/1,colorimetry=sRGB";
-  GstCaps *c = gst_caps_from_string (caps);
   GstHarness *h = test_harness (NULL, NULL);
   GstVideoInfo rgb;
 
-  g_assert_true (gst_video_info_from_caps (&rgb, c));
-  gst_caps_unref (c);
+  test_info (&rgb, caps);
   gst_element_set_state (h->element, GST_STATE_READY);
   g_object_set (h->element, "recolor", FALSE, NULL);
   gst_element_set_state (h->element, GST_STATE_PLAYING);
@@ -519,7 +506,7 @@ main (int argc, char **argv)
   static const gchar *const plugins[] = { NULL };
 
   test_begin (&argc, &argv, plugins);
-  set_info ();
+  test_info (&info, CAPS);
   g_test_add_func ("/stream/history", test_history);
   g_test_add_func ("/stream/forget/flush", test_forget_flush);
   g_test_add_func ("/stream/forget/discont", test_forget_discont);

@@ -11,15 +11,6 @@
 
 #define FRAME (40 * GST_MSECOND)
 
-static void
-read_info (GstVideoInfo * info, GstPad * pad)
-{
-  GstCaps *caps = gst_pad_get_current_caps (pad);
-
-  g_assert_true (gst_video_info_from_caps (info, caps));
-  gst_caps_unref (caps);
-}
-
 static guint
 luma_at (guint x, guint y)
 {
@@ -41,7 +32,7 @@ push_one (guint width, guint height, const gchar * format)
   GstBuffer *in, *out;
   guint x, y;
 
-  read_info (&in_info, h->srcpad);
+  test_pad_info (&in_info, h->srcpad);
   in = gst_buffer_new_allocate (NULL, in_info.size, NULL);
   g_assert_true (gst_buffer_map (in, &map, GST_MAP_WRITE));
   for (y = 0; y < height; y++)
@@ -51,7 +42,7 @@ push_one (guint width, guint height, const gchar * format)
   gst_buffer_unmap (in, &map);
   out = gst_harness_push_and_pull (h, in);
   g_assert_nonnull (out);
-  read_info (&out_info, h->sinkpad);
+  test_pad_info (&out_info, h->sinkpad);
   g_assert_true (gst_video_frame_map (&frame, &out_info, out, GST_MAP_READ));
   for (y = 0; y < height; y += MAX (height / 97, 1))
     for (x = 0; x < width; x++)
@@ -106,7 +97,7 @@ test_times (void)
           3, NULL);
       gst_element_set_state (h->element, GST_STATE_PLAYING);
       gst_harness_set_src_caps_str (h, caps);
-      read_info (&info, h->srcpad);
+      test_pad_info (&info, h->srcpad);
       for (i = 0; i < G_N_ELEMENTS (times); i++) {
         GstBuffer *in = test_frame (&info, 1, times[i]);
 
@@ -149,7 +140,7 @@ test_short_buffer (gconstpointer data)
   gst_element_set_state (h->element, GST_STATE_PLAYING);
   gst_harness_set_src_caps_str (h, "video/x-raw,format=I420,width=64,"
       "height=64,framerate=25/1");
-  read_info (&info, h->srcpad);
+  test_pad_info (&info, h->srcpad);
   flow = gst_harness_push (h, gst_buffer_new_allocate (NULL, 100, NULL));
   message = gst_bus_pop_filtered (bus,
       lookahead > 0 ? GST_MESSAGE_ERROR : GST_MESSAGE_WARNING);

@@ -78,15 +78,6 @@ static const gchar *const formats[] = {
   "Y444", "Y42B",
 };
 
-static void
-read_info (GstVideoInfo * info, GstPad * pad)
-{
-  GstCaps *caps = gst_pad_get_current_caps (pad);
-
-  g_assert_true (gst_video_info_from_caps (info, caps));
-  gst_caps_unref (caps);
-}
-
 /* In mid-stream, at any frame: other formats, sizes, rates, with a look-ahead
  * and without. None is lost, each has the size that was negotiated for it. */
 static void
@@ -130,7 +121,7 @@ test_caps (void)
         if (k == 0) {
           GstVideoInfo out_info;
 
-          read_info (&out_info, h->sinkpad);
+          test_pad_info (&out_info, h->sinkpad);
           g_assert_cmpint (out_info.width, ==, info.width);
           g_assert_cmpint (out_info.height, ==, info.height);
           g_assert_cmpuint (gst_buffer_get_size (buffer), ==, out_info.size);
@@ -242,7 +233,7 @@ test_not_torn (void)
   GThread *thread;
   guint i, n_grey = 0;
 
-  read_info (&info, h->sinkpad);
+  test_pad_info (&info, h->sinkpad);
   g_object_set (h->element, "smoothing", 0.0, NULL);
   coloured = gst_harness_push_and_pull (h, picture (&info, 0));
   g_object_set (h->element, "strength", 0.0, NULL);
@@ -286,7 +277,7 @@ test_properties (void)
   gsize before = 0;
   guint i, k;
 
-  read_info (&info, h->sinkpad);
+  test_pad_info (&info, h->sinkpad);
   for (k = 0; k < 2; k++)
     threads[k] = g_thread_new ("storm", change_everything, &storm[k]);
   for (i = 0; i < n; i++) {
