@@ -75,7 +75,8 @@ def main():
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     quantization = state["quantization"]
     module = graph.GraphModule(nodes) if quantization is None else quantized.FakeQuantizedModule(nodes, quantization)
-    module.load(pretrained)
+    if module.frozen_names():
+        module.load(pretrained)
     module.load_state_dict(state["ema"], strict=False)
 
     by_name = {node["name"]: node for node in nodes}

@@ -41,7 +41,7 @@ def quantise_weights(model):
             continue
         whole, scale, over = quantise_weight(model.tensors[node["weight"]], graph.field(node, "groups"))
         tensors[node["weight"]], tensors[node["weight"] + ".scale"] = whole, scale
-        cut += over
+        cut += int(over)
         if "bias" in node:
             tensors[node["bias"]] = model.tensors[node["bias"]].clone()
     for name, tensor in model.tensors.items():

@@ -19,7 +19,7 @@ from mleu_training import graph, safetensors
 class Model:
     """A model file: its nodes, weights as float32, and head."""
 
-    def __init__(self, path):
+    def __init__(self, path, device="cpu"):
         tensors, metadata = safetensors.read(path)
         self.graph = json.loads(metadata["mleu.graph"])
         self.head = self.graph["head"]
@@ -29,7 +29,7 @@ class Model:
                 value = tensor.float()
                 if tensor.dtype == torch.int8:
                     value = value * tensors[name + ".scale"].view(-1, *[1] * (tensor.ndim - 1))
-                self.tensors[name] = value
+                self.tensors[name] = value.to(device)
 
     def logits(self, lightness):
         """[n, 1, h, w] L* -> what the head reads."""

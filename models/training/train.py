@@ -15,6 +15,7 @@ features, which is most of the time. Each becomes what it would have become alon
 """
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -28,20 +29,21 @@ import torch.nn.functional as F
 import run_model
 from torch import nn
 
-from mleu_training import color, config, data, film, graph, losses, network, quantized
+from mleu_training import color, config, data, film, graph, held_out, losses, network, quantized
 
 
 def device_and_precision():
     """CUDA or CPU; bf16 where the hardware multiplies it (a GPU, a CPU with AMX), float32 elsewhere."""
     if torch.cuda.is_available():
+        torch.backends.cudnn.benchmark = True
         return torch.device("cuda"), torch.bfloat16
     flags = pathlib.Path("/proc/cpuinfo")
     amx = flags.exists() and "amx_bf16" in flags.read_text()
     return torch.device("cpu"), torch.bfloat16 if amx else torch.float32
 
 
-# Batches that the ranges and the spreads of activations are found on.
-CALIBRATION = 12
+# Pictures that the ranges and the spreads of activations are found on.
+CALIBRATION = 144
 MODELS = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -77,51 +79,58 @@ OPTIMIZERS = {
 class Trainee:
     """One network in training, and everything that its checkpoint holds."""
 
-    def __init__(self, configuration, arguments, histogram, pictures, device):
+    def __init__(self, configuration, arguments, histogram, pictures, device, precision):
         self.config, self.training = configuration, configuration["training"]
         self.folder = arguments.run / configuration["name"]
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self.training["seed"])
-        nodes, pretrained = network.build(configuration, arguments.encoders or arguments.data / "encoders")
-        self.model = graph.GraphModule(nodes)
-        self.model.load(pretrained)
+        self.encoders = arguments.encoders or arguments.data / "encoders"
+        nodes, pretrained = network.build(configuration, self.encoders)
+        self.model = graph.GraphModule(nodes).to(device, memory_format=torch.channels_last)
+        if (configuration.get("embedding") or {}).get("normalized"):
+            self.model.unfold(pretrained, pictures)
+        else:
+            self.model.load(pretrained)
         if "continues" in configuration:
-            self._take_over(self.model, arguments, configuration["continues"])
+            self._take_over(arguments, configuration["continues"])
         self.objective = losses.Objective(configuration, histogram)
         if "starts_with" in configuration:
             self._start_with(configuration["starts_with"], pictures)
-        self.quantization = None
+        self.quantization, self.precision, self.teacher_precision = None, precision, precision
         if configuration.get("quantized"):
             self._quantise(pictures)
-        self.teacher = None
-        if "teacher" in configuration:
-            self.teacher = self._teacher(arguments, configuration["teacher"], nodes, pretrained).to(
-                device, memory_format=torch.channels_last)
-        self.model = self.model.to(device, memory_format=torch.channels_last).train()
+            # In bf16 a quantised value would be rounded once more.
+            self.precision = torch.float32
+        self.teachers = [self._teacher(arguments, name, device) for name in configuration.get("teachers", ())]
+        # What is given away: the weights' running average.
+        self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.model.train()
+        if arguments.compile:
+            self.model.compile()
         self.objective.to(device)
         optimizer = self.training["optimizer"]
         if optimizer["name"] not in OPTIMIZERS:
             raise SystemExit(f'{configuration["name"]}: unknown optimizer "{optimizer["name"]}"')
         self.optimizer = OPTIMIZERS[optimizer["name"]](self._groups(pretrained, optimizer), optimizer)
-        self.ema = {k: v.clone() for k, v in self.model.trained_state().items()}
         self.step, self.smooth = 0, None
 
-    def _take_over(self, model, arguments, name):
-        """Sets a model to the averaged weights of another network of the run, of the same nodes."""
+    def _take_over(self, arguments, name):
+        """Goes on from the averaged weights of another network of the run, of the same nodes."""
         path = arguments.run / name / "checkpoint.pt"
         if not path.exists():
             raise SystemExit(f'{path}: no such file; train "{name}" in this run first')
         state = torch.load(path, map_location="cpu", weights_only=False)["ema"]
-        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in model.trained_state().items()}:
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in self.model.trained_state().items()}:
             raise SystemExit(f'{path}: not the same layers as "{self.config["name"]}", which needs it')
-        model.load_state_dict(state, strict=False)
+        self.model.load_state_dict(state, strict=False)
 
-    def _teacher(self, arguments, name, nodes, pretrained):
-        """Another network of the run, of the same nodes, to be learnt from and not to learn."""
-        teacher = graph.GraphModule(nodes)
-        teacher.load(pretrained)
-        self._take_over(teacher, arguments, name)
-        return teacher.eval().requires_grad_(False)
+    def _teacher(self, arguments, name, device):
+        """A model file to learn from: one of the run's folder, or one that ships."""
+        for folder in (arguments.run, MODELS):
+            path = folder / f"{name}.safetensors"
+            if path.exists():
+                return run_model.Model(path, device)
+        raise SystemExit(f'{arguments.run / name}.safetensors: no such file; train "{name}" and export it to there first')
 
     def _start_with(self, start, pictures):
         """Begins with the weights of a model file of the same layers in the same order; an output that has more
@@ -145,8 +154,10 @@ class Trainee:
         with torch.no_grad():
             ranges = quantized.find_ranges(nodes, tensors, pictures, self.training["range_tail"])
         self.quantization = {node["name"]: quantized.scale_and_zero(*ranges[node["name"]]) for node in nodes[1:-1]}
+        device = next(self.model.parameters()).device
         self.model = quantized.FakeQuantizedModule(self.model.nodes, self.quantization)
         self.model.load(folded)
+        self.model.to(device, memory_format=torch.channels_last)
 
     def _groups(self, pretrained, optimizer):
         """Parameter groups: the ImageNet part at its own rate; weight decay on the other matrices alone."""
@@ -167,7 +178,7 @@ class Trainee:
         return [group for group in groups if group["params"]]
 
     def save(self):
-        state = {"model": self.model.trained_state(), "ema": self.ema, "optimizer": self.optimizer.state_dict(),
+        state = {"model": self.model.trained_state(), "ema": self.averaged.trained_state(), "optimizer": self.optimizer.state_dict(),
                  "step": self.step, "smooth": self.smooth, "bins": self.objective.bins,
                  "rarity": self.objective.weights, "quantization": self.quantization, "config": self.config}
         part = self.folder / "checkpoint.part"
@@ -184,12 +195,13 @@ class Trainee:
             raise SystemExit(f"{path}: this run was started with another configuration; give another --run")
         self.model.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.ema, self.step, self.smooth = state["ema"], state["step"], state["smooth"]
+        self.averaged.load_state_dict(state["ema"], strict=False)
+        self.step, self.smooth = state["step"], state["smooth"]
         if self.quantization is not None:
-            self.quantization = self.model.quantization = state["quantization"]
+            self.quantization = self.model.quantization = self.averaged.quantization = state["quantization"]
 
-    def advance(self, lightness, unaged, ab, shift, frozen, rate, precision, rng):
-        """One optimiser step. The teacher sees the pictures as they were before they aged."""
+    def advance(self, lightness, unaged, ab, shift, frozen, rate, rng):
+        """One optimiser step. Teachers see the pictures as they were before they aged."""
         sample, grid = None, self.config["grid"]
         if self.config.get("loss_stride", 1) > 1:
             # The loss of a random part of the pixels is that of all of them in the mean, and much cheaper.
@@ -198,9 +210,10 @@ class Trainee:
             target = ab[:, :, sample[1]::stride, sample[2]::stride]
         else:
             target = F.avg_pool2d(ab, grid) if grid > 1 else ab
-        with torch.autocast(lightness.device.type, precision, enabled=precision != torch.float32):
+        with torch.autocast(lightness.device.type, self.precision, enabled=self.precision != torch.float32):
             output = self.model(lightness, frozen, sample)
-            taught = self.teacher(unaged, None, sample) if self.teacher else None
+        with torch.autocast(lightness.device.type, self.teacher_precision, enabled=self.teacher_precision != torch.float32):
+            taught = [teacher.logits(unaged) for teacher in self.teachers]
         terms = self.objective(output, target, shift // grid, taught)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * rate
@@ -211,12 +224,10 @@ class Trainee:
         self.step += 1
         # Early on the average forgets faster, so that it does not remember the start.
         keep = min(self.training["ema"], (1 + self.step) / (10 + self.step))
+        averages, values = self.averaged.trained_state(), self.model.trained_state()
+        floats = [name for name, value in values.items() if value.dtype.is_floating_point]
         with torch.no_grad():
-            for name, value in self.model.trained_state().items():
-                if value.dtype.is_floating_point:
-                    self.ema[name].lerp_(value, 1 - keep)
-                else:
-                    self.ema[name].copy_(value)
+            torch._foreach_lerp_([averages[name] for name in floats], [values[name] for name in floats], 1 - keep)
         terms = {name: term.detach() for name, term in terms.items()}
         self.smooth = terms if self.smooth is None else {
             name: 0.98 * self.smooth[name] + 0.02 * term for name, term in terms.items()}
@@ -240,7 +251,7 @@ def main():
     parser.add_argument("--cache", type=pathlib.Path, help="folder of the decoded photos (default: RUN/cache)")
     parser.add_argument("--encoders", type=pathlib.Path, help="folder of the ImageNet networks (default: DATA/encoders)")
     parser.add_argument("--checkpoint-seconds", type=float, default=150)
-    parser.add_argument("--workers", type=int, default=0, help="processes that make pictures ahead (for a GPU)")
+    parser.add_argument("--compile", action="store_true", help="compile the networks first (for a GPU)")
     parser.add_argument("--steps", type=int, help="stop (with a checkpoint) after this many; the schedule stays")
     arguments = parser.parse_args()
     arguments.run.mkdir(parents=True, exist_ok=True)
@@ -251,17 +262,18 @@ def main():
     device, precision = device_and_precision()
     cache = arguments.cache or arguments.run / "cache"
     data.build_cache(arguments.data / "photos", cache, sampling["min_colourfulness"])
-    photos = data.Photos(cache, sampling["held_out"])
-    (arguments.run / "held-out.txt").write_text("".join(f"{file}\n" for file in photos.held_out))
+    photos = data.Photos(cache, sampling["held_out"], device)
+    (arguments.run / "held-out.txt").write_text("".join(f"{file}\n" for file in photos.held_out_files))
     histogram = data.ab_histogram(photos, sampling["prior_photos"], seed)
     mean_a, mean_b = color.mean_ab(histogram)
-    print(f"{len(photos)} photos, mean a*, b* {mean_a:.2f}, {mean_b:.2f}; {len(photos.held_out)} held out")
+    print(f"{len(photos)} photos, mean a*, b* {mean_a:.2f}, {mean_b:.2f}; {len(photos.held_out)} of them held out")
 
     batches = data.Batches(photos, schedule, sampling, seed)
-    calibrated = any(c.get("quantized") or "starts_with" in c for c in configurations)
-    pictures = [color.lightness_from_luma(batches[i][1])[:, None]
-                for i in range(min(CALIBRATION, schedule.steps) if calibrated else 0)]
-    trainees = [Trainee(c, arguments, histogram, pictures, device) for c in configurations]
+    pictures = []
+    while sum(map(len, pictures)) < CALIBRATION and len(pictures) < schedule.steps:
+        pictures.append(color.lightness_from_luma(batches[len(pictures)][1])[:, None])
+    judge = held_out.HeldOut(photos)
+    trainees = [Trainee(c, arguments, histogram, pictures, device, precision) for c in configurations]
     for trainee in trainees:
         trainee.restore()
     start = trainees[0].step
@@ -274,44 +286,44 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: interrupted.append(received))
 
-    def save():
-        for trainee in trainees:
-            trainee.save()
-
-    loader = torch.utils.data.DataLoader(
-        batches, batch_size=None, sampler=range(start, end),
-        num_workers=arguments.workers, pin_memory=device.type == "cuda",
-        worker_init_fn=lambda _: signal.signal(signal.SIGINT, signal.SIG_IGN))
-    saved = begin = time.time()
     logs = [open(trainee.folder / "log.jsonl", "a") for trainee in trainees]
+
+    def report(trainee, log, line):
+        line = json.dumps(line)
+        log.write(line + "\n")
+        log.flush()
+        print(trainee.config["name"], line, flush=True)
+
+    def save():
+        for trainee, log in zip(trainees, logs):
+            trainee.save()
+            report(trainee, log, {"step": trainee.step, **judge(trainee)})
+
+    saved = begin = time.time()
     first = schedule.at(start)[1] if start < schedule.steps else 0
-    mix = torch.from_numpy(film.LUMA).to(device)
-    for step, (rgb, luma, shift) in zip(range(start, end), loader):
+    for step in range(start, end):
         if interrupted:
             break
-        rgb, luma = rgb.to(device, non_blocking=True), luma.to(device, non_blocking=True)
+        rgb, luma, shift = batches[step]
         ab = color.lab_from_rgb(rgb)[:, 1:]
         lightness, unaged = (color.lightness_from_luma(value)[:, None].contiguous(memory_format=torch.channels_last)
-                             for value in (luma, rgb.float() @ mix / 255))
+                             for value in (luma, film.grey(rgb, film.LUMA)))
         shared = {}
         for trainee in trainees:
             # The quantised form of an embedding is a network's own.
             embedding = json.dumps([trainee.config.get("embedding"), trainee.quantization])
             if trainee.model.frozen_names() and embedding not in shared:
-                with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                with torch.autocast(device.type, trainee.precision, enabled=trainee.precision != torch.float32):
                     shared[embedding] = trainee.model.frozen_values(lightness)
             rate = schedule.rate(step, trainee.training["warmup_steps"])
             rng = np.random.default_rng([seed, step, 2])
-            trainee.advance(lightness, unaged, ab, shift, shared.get(embedding), rate, precision, rng)
+            trainee.advance(lightness, unaged, ab, shift, shared.get(embedding), rate, rng)
         if (step + 1) % 20 == 0:
             samples = schedule.at(step)[1] + len(rgb)
             seconds = round((time.time() - begin) / (samples - first), 4)
             for trainee, log in zip(trainees, logs):
                 terms = {name: round(float(term), 4) for name, term in trainee.smooth.items()}
-                line = json.dumps({"step": step + 1, "samples": samples, **terms, "seconds_per_sample": seconds})
-                log.write(line + "\n")
-                log.flush()
-                print(trainee.config["name"], line, flush=True)
+                report(trainee, log, {"step": step + 1, "samples": samples, **terms, "seconds_per_sample": seconds})
         if time.time() - saved > arguments.checkpoint_seconds:
             save()
             saved = time.time()

@@ -43,6 +43,16 @@ def lab_from_rgb(rgb):
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 
+def rgb_from_lab(lab):
+    """[n, 3, h, w] Lab -> sRGB 0..1 of the same shape, colours out of gamut cut off."""
+    y = (lab[:, 0] + 16) / 116
+    xyz = torch.stack([y + lab[:, 1] / 500, y, y - lab[:, 2] / 200], -1)
+    xyz = torch.where(xyz > 6 / 29, xyz**3, (116 * xyz - 16) * 27 / 24389)
+    linear = (xyz @ torch.linalg.inv(_XYZ_FROM_RGB).T.to(lab.device)).clamp(0, 1)
+    value = torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
+    return value.permute(0, 3, 1, 2)
+
+
 def lightness_from_luma(luma):
     """[...] luma 0..1 -> L* 0..100, through 8-bit samples as the library reads them."""
     return _LIGHTNESS.to(luma.device)[(luma.clamp(0, 1) * 255).round().long()]

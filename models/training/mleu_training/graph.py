@@ -187,7 +187,8 @@ class GraphModule(nn.Module):
                 convolution.bias.copy_(bias)
 
     def unfold(self, weights, pictures):
-        """Sets convolutions and batch norms from folded name -> (weight, bias), so that they compute what these do.
+        """Sets convolutions and batch norms from folded name -> (weight, bias), so that they compute what these do: all, or
+        as many as come first.
 
         A norm gets the mean and the spread that its convolution has on the pictures, [n, 1, h, w] each, and its weights
         the size of freshly made ones: training goes on as if it had always been there.
@@ -199,8 +200,11 @@ class GraphModule(nn.Module):
                 if node["op"] not in CONVOLUTIONS:
                     values[node["name"]] = run_node(node, inputs)
                     continue
-                key, (weight, bias) = self.key(node), weights[node["name"]]
+                if node["name"] not in weights:
+                    break
+                key = self.key(node)
                 convolution = self.convolutions[key]
+                weight, bias = (value.to(convolution.weight.device) for value in weights[node["name"]])
                 plain = run_node({**node, "activation": "none"}, inputs, weight)
                 values[node["name"]] = activate(plain + bias.view(1, -1, 1, 1), field(node, "activation"))
                 if key not in self.norms:

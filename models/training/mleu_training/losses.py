@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a network is trained for: its colour classes, and the sum of its loss terms."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -29,13 +31,13 @@ class Objective:
     regression  mean squared error of the regressed a*, b*, in units of the output
     mean        mean squared error of the mean over the class distribution, in units of SPREAD
     consistency mean squared difference of the colours of two frames of one scene (data.Batches, `pairs`), likewise
-    teacher     how far the output is from another network's, of the same picture before it aged: Kullback-Leibler divergence
-                of the class distributions, as trained, and mean squared error of the regressed a*, b*
+    teacher     how far the output is from the mean of model files', of the same picture before it aged: Kullback-Leibler
+                divergence of the class distributions, and mean squared error of the regressed a*, b*
 
     Squared errors against the truth are means over all pixels; with `errors` "logarithmic" the mean over the pictures of the
     logarithm of theirs, which is what PSNR measures: a picture that is nearly right counts as much as one that is far off.
 
-    Mean and consistency are of the distribution that the model file will give, `rarity_undone` of the rarity weights taken back, and
+    Teacher, mean and consistency are of the distribution that the model file will give, `rarity_undone` of the rarity weights taken back, and
     consistency of a combined head is that of the blended colours: what is seen is what holds still.
     """
 
@@ -84,8 +86,21 @@ class Objective:
         of_pictures = ((colours - truth) ** 2).mean((1, 2, 3))
         return (torch.log(of_pictures + FLOOR) if self.logarithmic else of_pictures).mean()
 
-    def __call__(self, output, ab, shift=(0, 0), taught=None):
-        """output [n, channels, h, w] of the network, the true ab [n, 2, h, w], the teacher's output -> name -> term,
+    def colours(self, output, temperature=1.0):
+        """[n, channels, h, w] -> a*, b* [n, 2, h, w] as the model file will give them, but for its saturation."""
+        logits, regressed = output[:, : self.classes], output[:, self.classes :]
+        if self.classes:
+            mean = self._mean(logits, temperature)
+        if self.head == "classes":
+            return mean
+        regressed = regressed * regression_scale(self.head)
+        return torch.lerp(mean, regressed, self.blend) if self.head == "combined" else regressed
+
+    def _mean(self, logits, temperature=1.0):
+        return torch.einsum("nchw,cd->ndhw", torch.softmax((logits - self.device_undone) / temperature, 1), self.device_bins)
+
+    def __call__(self, output, ab, shift=(0, 0), taught=()):
+        """output [n, channels, h, w] of the network, the true ab [n, 2, h, w], the teachers' outputs -> name -> term,
         factors applied."""
         output, terms = output.float(), {}
         logits, regressed = output[:, : self.classes], output[:, self.classes :]
@@ -95,20 +110,19 @@ class Objective:
             cross_entropy = -(log_p.gather(3, index) * weight).sum(3)
             terms["classes"] = (cross_entropy * self.device_weights[index[..., 0]]).mean()
         if "teacher" in self.factors:
-            terms["teacher"] = F.mse_loss(regressed, taught[:, self.classes :].float()) if self.head != "classes" else 0
+            taught, terms["teacher"] = [theirs.float() for theirs in taught], 0
+            regressions = [theirs[:, self.classes :] for theirs in taught if theirs.shape[1] > self.classes]
+            if self.head != "classes" and regressions:
+                terms["teacher"] += F.mse_loss(regressed, sum(regressions) / len(regressions))
             if self.classes:
-                its_log_p = F.log_softmax(taught[:, : self.classes].float(), 1)
-                divergence = F.kl_div(F.log_softmax(logits, 1), its_log_p, reduction="none", log_target=True)
-                terms["teacher"] = terms["teacher"] + divergence.sum(1).mean()
+                their_log_p = torch.logsumexp(torch.stack([F.log_softmax(theirs[:, : self.classes], 1) for theirs in taught]), 0)
+                divergence = F.kl_div(F.log_softmax(logits - self.device_undone, 1), their_log_p - math.log(len(taught)),
+                                      reduction="none", log_target=True)
+                terms["teacher"] += divergence.sum(1).mean()
         if "regression" in self.factors:
             terms["regression"] = self._error(regressed, ab / regression_scale(self.head))
-        if self.classes and ("mean" in self.factors or "consistency" in self.factors):
-            mean = torch.einsum("nchw,cd->ndhw", torch.softmax(logits - self.device_undone, 1), self.device_bins)
         if "mean" in self.factors:
-            terms["mean"] = self._error(mean / SPREAD, ab / SPREAD)
+            terms["mean"] = self._error(self._mean(logits) / SPREAD, ab / SPREAD)
         if "consistency" in self.factors:
-            colours = regressed * regression_scale(self.head) if self.head != "classes" else mean
-            if self.head == "combined":
-                colours = torch.lerp(mean, colours, self.blend)
-            terms["consistency"] = self._consistency(colours, shift)
+            terms["consistency"] = self._consistency(self.colours(output), shift)
         return {name: self.factors[name] * term for name, term in terms.items()}

@@ -45,9 +45,11 @@ def _mleu(builder, config, network):
     """
     first = network.FIRST_TAP if network else config.get("first_level", 1)
     taps = network.build(builder, "L") if network else None
-    if taps and not config["embedding"]["trained"]:
-        for node in builder.nodes[1:]:
+    for node in builder.nodes[1:]:
+        if not config["embedding"]["trained"]:
             node["frozen"] = True
+        elif node["op"] == "conv2d":
+            node["norm"] = config["embedding"].get("normalized", False)
     x = builder.add("x", "affine", ["L"], 1, scale=0.02, offset=-1.0)
     skips = {}
     for i, width in enumerate(config["encoder"]):

@@ -59,7 +59,7 @@ def scale_and_zero(low, high):
 def fit_pairs(weight):
     """int8 [out, in, kh, kw], neighbouring inputs 2i and 2i + 1 of one sign cut to a sum of at most 128; in place.
 
-    Returns how many pairs were cut.
+    Returns how many pairs were cut, as a tensor: asking for the number would make a GPU wait.
     """
     even, odd = weight[:, 0 : weight.shape[1] // 2 * 2 : 2].int(), weight[:, 1::2].int()
     over = torch.where((even > 0) == (odd > 0), (even.abs() + odd.abs() - 128).clamp(min=0), 0)
@@ -67,7 +67,7 @@ def fit_pairs(weight):
     even = even - even.sign() * ((over + 1) // 2)
     odd = odd - odd.sign() * (over // 2)
     weight[:, 0 : weight.shape[1] // 2 * 2 : 2], weight[:, 1::2] = even.to(torch.int8), odd.to(torch.int8)
-    return int((over > 0).sum())
+    return (over > 0).sum()
 
 
 def quantise_weight(weight, groups):

@@ -71,5 +71,5 @@ def quantise(weight):
     """float32 [out, ...] -> int8 of the same shape and the float32 scale [out]: weight = int8 x scale."""
     largest = weight.abs().amax(tuple(range(1, weight.ndim)))
     # A channel that sees nothing has a bias all the same, which has to be a number of its units.
-    scale = largest.clamp(min=max(1e-4 * largest.max().item(), 1e-12)) / 127
+    scale = torch.maximum(largest, (1e-4 * largest.max()).clamp(min=1e-12)) / 127
     return (weight / scale.view(-1, *[1] * (weight.ndim - 1))).round().to(torch.int8), scale
