@@ -79,6 +79,16 @@ typedef struct {
     const gint32 *ages;
 } MleuWalk;
 
+/** The distance of a step along x, and along y. */
+static inline gint32 mleu_walk_x(guint32 step)
+{
+    return (gint32)(step << 20) >> 20;
+}
+static inline gint32 mleu_walk_y(guint32 step)
+{
+    return (gint32)(step << 8) >> 20;
+}
+
 /** Side of the blocks that u8_sad compares. */
 #define MLEU_SAD_BLOCK 8
 

@@ -19,9 +19,20 @@
  * a person's face. */
 #define LOST_SHARE 16
 
+/* What the network says of a thing depends on where in the picture it sees it and how large: what
+ * it said elsewhere is staler than by its age, however well the way is known. A way as long as this
+ * share of the grid's short side takes of the weight what the time constant takes; on small grids,
+ * one of so many cells. */
+#define FAR_SHARE 24
+#define FAR_CELLS 2
+
+/* The length of the farthest step, and none: both distances are of 12 bits, signed. */
+#define LENGTHS 2898
+
 typedef struct {
-    guint32 *steps;  /* to the frame before */
-    guint32 *onward; /* to the frame after; NULL without a look-ahead */
+    guint32 *steps;  /* to the frame before, as the motion was found */
+    guint32 *faded;  /* the same, what is kept of the weight lowered by their length */
+    guint32 *onward; /* to the frame after, faded when that is there; NULL without a look-ahead */
     guint32 *colours;
     gboolean is_predicted, starts_scene;
     double seconds; /* since the frame before */
@@ -39,6 +50,7 @@ struct _MleuHistory {
     guint width, height;
     const MleuKernels *kernels;
     MleuPool *pool;
+    guint8 fading[LENGTHS]; /* what a step of that length keeps of the weight, in 255ths */
     Slot slots[SLOTS];
     guint newest, length;
     gint32 *sums; /* of a row, back and on, for each worker */
@@ -56,16 +68,20 @@ MleuHistory *mleu_history_new(guint width, guint height, gboolean looks_ahead,
     h->height = height;
     h->kernels = kernels;
     h->pool = pool;
+    const double far = MLEU_WALK_PARTS * MAX(MIN(width, height) / (double)FAR_SHARE, FAR_CELLS);
+    for (guint i = 0; i < LENGTHS; i++)
+        h->fading[i] = (guint8)lrint(255 * exp(-(double)i / far));
     h->sums = mleu_try_new0(gint32, (gsize)6 * width * mleu_pool_get_threads(pool));
     gboolean good = h->sums != NULL;
     for (guint i = 0; i < SLOTS && good; i++) {
         h->slots[i].steps = mleu_try_new0(guint32, (gsize)width * height);
+        h->slots[i].faded = mleu_try_new0(guint32, (gsize)width * height);
         if (looks_ahead)
             h->slots[i].onward = mleu_try_new0(guint32, (gsize)width * height);
         /* The kernel reads one more. */
         h->slots[i].colours = mleu_try_new0(guint32, (gsize)width * height + 1);
-        good = h->slots[i].steps != NULL && h->slots[i].colours != NULL &&
-               (!looks_ahead || h->slots[i].onward != NULL);
+        good = h->slots[i].steps != NULL && h->slots[i].faded != NULL &&
+               h->slots[i].colours != NULL && (!looks_ahead || h->slots[i].onward != NULL);
     }
     if (!good)
         g_clear_pointer(&h, mleu_history_free);
@@ -78,6 +94,7 @@ void mleu_history_free(MleuHistory *h)
         return;
     for (guint i = 0; i < SLOTS; i++) {
         g_free(h->slots[i].steps);
+        g_free(h->slots[i].faded);
         g_free(h->slots[i].onward);
         g_free(h->slots[i].colours);
     }
@@ -153,15 +170,29 @@ static guint32 to_units(float value)
     return (guint16)lrintf(CLAMP(units, -(float)UNITS_MOST, (float)UNITS_MOST));
 }
 
+/* Where each step leads to, and what it keeps of the weight when its length is counted. */
+static void fade(const MleuHistory *h, guint32 *faded, const guint32 *steps)
+{
+    for (gsize i = 0; i < (gsize)h->width * h->height; i++) {
+        const gint32 x = mleu_walk_x(steps[i]), y = mleu_walk_y(steps[i]);
+        const guint32 keep = (steps[i] >> 24) * h->fading[lrint(sqrt(x * x + y * y))] / 255;
+        faded[i] = (steps[i] & 0xffffff) | keep << 24;
+    }
+}
+
 void mleu_history_add(MleuHistory *h, const float *ab, double seconds, gboolean starts_scene)
 {
     const gsize cells = (gsize)h->width * h->height;
+    guint32 *onward = h->slots[h->newest].onward;
+    if (onward != NULL)
+        fade(h, onward, onward);
     h->newest = (h->newest + 1) % SLOTS;
     h->length = MIN(h->length + 1, MLEU_HISTORY);
     Slot *slot = &h->slots[h->newest];
     slot->seconds = seconds;
     slot->is_predicted = ab != NULL;
     slot->starts_scene = starts_scene;
+    fade(h, slot->faded, slot->steps);
     for (gsize i = 0; i < cells && ab != NULL; i++)
         slot->colours[i] = to_units(ab[i]) | to_units(ab[cells + i]) << 16;
 }
@@ -225,7 +256,7 @@ gboolean mleu_history_colours(MleuHistory *h, guint ahead, double tau, float *co
     h->back.length = h->on.length = 0;
     for (guint age = ahead; age < h->length; age++) {
         const Slot *slot = slot_of(h, age);
-        add_to_way(&h->back, slot, slot->steps, next_weight(&h->back, seconds, tau));
+        add_to_way(&h->back, slot, slot->faded, next_weight(&h->back, seconds, tau));
         if (slot->starts_scene)
             break;
         seconds += slot->seconds;

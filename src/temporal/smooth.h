@@ -16,10 +16,11 @@ G_BEGIN_DECLS
  * MleuHistory: the predictions of the last frames of a scene, and the motion between them.
  *
  * A cell's colour is the mean of the predictions on its way back through the frames, weighted by
- * their age and by how well each step of the way is known: a finite sum, of integers, that depends
- * on the last %MLEU_HISTORY frames alone, so that a film played from elsewhere gives the same
- * bytes. A sum along the way samples every prediction once: what is averaged over and over by a
- * filter that feeds on its own output is blurred a little more each time.
+ * their age, by how well each step of the way is known, and by how far it leads: a finite sum, of
+ * integers, that depends on the last %MLEU_HISTORY frames alone, so that a film played from
+ * elsewhere gives the same bytes. A sum along the way samples every prediction once: what is
+ * averaged over and over by a filter that feeds on its own output is blurred a little more each
+ * time.
  *
  * With a look-ahead, the colours of a frame that is not the newest are asked for: then the way goes
  * on through the frames after it as well, up to the next scene.

@@ -206,7 +206,7 @@ static void test_around(void)
                 const guint u = k % SIDE, v = k / SIDE;
                 const double apart =
                     fabs((double)memory[0][v][i + u] - (double)job.luma[MLEU_AROUND][i]);
-                const double weight = share[u] * share[v] * MAX(0, 1 - apart / 0.2);
+                const double weight = share[u] * share[v] * MAX(0, 1 - apart / 0.1);
                 total += weight;
                 for (guint c = 0; c < 2; c++)
                     sum[c] += weight * (double)memory[1 + c][v][i + u];

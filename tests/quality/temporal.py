@@ -4,7 +4,7 @@
 the motion as the library does it.
 
     tests/quality/temporal.py --build BUILD --model models/NAME.safetensors --cache FOLDER CLIPS [--frames 60] \\
-        [--curve FILE.png] [--strip FILE.png]
+        [--backwards] [--curve FILE.png] [--strip FILE.png]
 
 flicker   mean distance in a*, b* of consecutive frames where L* changed by less than 2
 second    mean length of the second difference of a*, b* there
@@ -20,6 +20,10 @@ averages too, which tell what that gives from what the motion gives.
 Everything is measured on pictures of the network's input size, to which a*, b* are enlarged linearly, the lightness as the
 network saw it. Predictions are kept in the cache folder. Then the clips are cut into pieces and joined at random, and the
 cuts that the library finds are counted.
+
+--backwards plays the clips from the last of those frames to the first. Smoothing lags behind the network, which costs
+CIEDE2000 where the network comes nearer to the truth in the course of a clip, as of a thing that a camera drives up to, and
+gains where it goes away from it: what is left in the mean of both directions is not the clip's doing but the smoothing's.
 
 --curve draws flicker and warping over CIEDE2000, a line for the plain averages and one for the library's. --strip shows
 frames of every clip as coloured one by one and along the motion, and under them what of a*, b* changed since the frame
@@ -52,9 +56,10 @@ STRIP = 8  # frames
 
 def predictions(arguments, clip):
     """Paths of stored L* and a*, b*, made where they are not there; and the true frames of the same size, as Lab."""
-    stem = arguments.cache / f"{clip.stem}-{arguments.model.stem}-{arguments.frames}"
+    direction = "-backwards" if arguments.backwards else ""
+    stem = arguments.cache / f"{clip.stem}-{arguments.model.stem}-{arguments.frames}{direction}"
     lightness, ab = stem.with_suffix(".l"), stem.with_suffix(".ab")
-    frames = read_clip(clip, arguments.frames)
+    frames = read_clip(clip, arguments.frames)[:: -1 if arguments.backwards else 1]
     if not ab.exists():
         arguments.cache.mkdir(parents=True, exist_ok=True)
         command = [arguments.build / "tests/quality/predict", "--model", arguments.model, "--lightness", lightness, "--ab",
@@ -244,6 +249,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path, required=True)
     parser.add_argument("--cache", type=pathlib.Path, required=True, help="folder for predictions")
     parser.add_argument("--frames", type=int, default=60, help="of each clip")
+    parser.add_argument("--backwards", action="store_true", help="each clip from its last frame to its first")
     parser.add_argument("--quick", action="store_true", help="the default smoothing and per-frame alone")
     parser.add_argument("--curve", type=pathlib.Path, help="write the curves here, as a picture")
     parser.add_argument("--strip", type=pathlib.Path, help="write the strips here, as a picture")

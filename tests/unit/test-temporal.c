@@ -358,7 +358,7 @@ static guint count_steps(const guint32 *steps, double x, double y, double most, 
     *mean = 0;
     for (guint i = 0; i < CELLS; i++) {
         const guint column = i % GRID_W, row = i / GRID_W;
-        const gint dx = (gint32)(steps[i] << 20) >> 20, dy = (gint32)(steps[i] << 8) >> 20;
+        const gint dx = mleu_walk_x(steps[i]), dy = mleu_walk_y(steps[i]);
         const double off_x = (double)dx * CELL / MLEU_WALK_PARTS - x,
                      off_y = (double)dy * CELL / MLEU_WALK_PARTS - y;
         if (column < 8 || column >= GRID_W - 8 || row < 8 || row >= GRID_H - 8)
@@ -448,7 +448,8 @@ static Light flash_of_light(guint frame)
     return frame % 6 == 0 ? (Light){0.5f, 45} : (Light){1, 0};
 }
 
-/* Changes of the light do not part the frames: colours are as steady as without. */
+/* Changes of the light do not part the frames: colours are as steady as without, in a pan that
+ * leaves 0.49 of the flicker. */
 static void test_light(void)
 {
     Light (*const lights[])(guint) = {fade_to_black, fade_from_white, flickering, flash_of_light};
@@ -469,7 +470,7 @@ static void test_light(void)
             raw += scene_error(frame, f, seen_by_pan) / 15;
         }
         g_test_message("light %u: %.2f of %.2f", k, error, raw);
-        g_assert_cmpfloat(error, <, 0.45 * raw);
+        g_assert_cmpfloat(error, <, 0.5 * raw);
         player_free(&player);
     }
     g_free(frame);
@@ -581,6 +582,37 @@ static void test_between(void)
     g_free(frame);
 }
 
+/* What is known to the bit, but of a thing that was elsewhere then, counts less, before as after:
+ * over two cells, on a grid as small as this one, as over the time constant. In many steps as in
+ * one. */
+static void test_far_way(void)
+{
+    Frame *frame = g_new0(Frame, 1);
+    for (gint parts = 0; parts <= 4 * MLEU_WALK_PARTS; parts += MLEU_WALK_PARTS) {
+        for (guint steps = 1; steps <= 4; steps *= 4) {
+            Player player = player_new(1, mleu_cpu_tier());
+            for (guint f = 0; f <= 2 * steps; f++) {
+                for (guint k = 0; k < 2 * CELLS; k++)
+                    frame->ab[k] = f == steps ? 1 : 0;
+                for (guint k = 0; k < CELLS && f > 0; k++) {
+                    const guint32 way = ((guint32)(parts / (gint)steps) & 0xfff) << 12;
+                    mleu_history_next_steps(player.history)[k] = 255u << 24 | way;
+                    mleu_history_onward_steps(player.history)[k] = 255u << 24 | way;
+                }
+                const gboolean is_predicted = f % steps == 0;
+                mleu_history_add(player.history, is_predicted ? frame->ab : NULL, 0.1 / steps,
+                                 f == 0);
+            }
+            const double weight = exp(-0.1 / 0.5 - parts / (2.0 * MLEU_WALK_PARTS));
+            g_assert_true(mleu_history_colours(player.history, steps, 0.5, frame->out));
+            for (guint k = 0; k < 2 * CELLS; k++)
+                g_assert_cmpfloat_with_epsilon(frame->out[k], 1 / (1 + 2 * weight), 0.01);
+            player_free(&player);
+        }
+    }
+    g_free(frame);
+}
+
 static void draw_disc(Frame *frame, guint index, float grain)
 {
     for (guint i = 0; i < PIXELS; i++) {
@@ -672,11 +704,12 @@ static void test_disc_to_come(void)
     g_free(past);
 }
 
-/* A clip of everything: a pan with flicker and grain, and frames without a prediction. */
+/* A clip of everything: a zoom with flicker and grain, and frames without a prediction. In a pan,
+ * the way would lead too far in a few frames for those before to count. */
 static void play_clip(Player *player, Frame *frame, guint index)
 {
     random_state = index + 1;
-    draw_scene(frame, index, seen_by_pan, 10, 40);
+    draw_scene(frame, index, seen_by_zoom, 10, 40);
     play(player, frame, index % 2 == 0 ? 0.04 : 0.03, 0.9, index % 3 == 0);
 }
 
@@ -772,6 +805,7 @@ int main(int argc, char **argv)
     g_test_add_func("/temporal/lookahead", test_lookahead);
     g_test_add_func("/temporal/lookahead-step", test_lookahead_step);
     g_test_add_func("/temporal/between", test_between);
+    g_test_add_func("/temporal/far-way", test_far_way);
     g_test_add_func("/temporal/disc", test_disc);
     g_test_add_func("/temporal/disc-to-come", test_disc_to_come);
     g_test_add_func("/temporal/seek", test_seek);

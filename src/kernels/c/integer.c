@@ -14,12 +14,6 @@ guint32 mleu_u8_sad__c(const guint8 *a, gsize a_stride, const guint8 *b, gsize b
     return sum;
 }
 
-/* The signed number of 12 bits from @shift on. */
-static inline gint32 signed_bits(guint32 step, guint shift)
-{
-    return (gint32)(step << (20 - shift)) >> 20;
-}
-
 /* Between four cells, by the shares of each, of 4096. Where one is 0 there may be no cell beyond.
  */
 static inline void mix(const guint32 *at, gsize width, gint32 fx, gint32 fy, gint32 *a, gint32 *b)
@@ -63,8 +57,8 @@ void mleu_s16_walk__c(gint32 *a, gint32 *b, gint32 *total, guint first, guint ro
             const guint32 step =
                 job->steps[age][((y + 32) >> 6) * (gssize)job->width + ((x + 32) >> 6)];
             const gint32 keep = (gint32)(step >> 24);
-            x = CLAMP(x + signed_bits(step, 0), 0, right);
-            y = CLAMP(y + signed_bits(step, 12), 0, bottom);
+            x = CLAMP(x + mleu_walk_x(step), 0, right);
+            y = CLAMP(y + mleu_walk_y(step), 0, bottom);
             way = way * (keep + (keep >> 7)) >> 8;
         }
     }
