@@ -33,6 +33,13 @@ typedef struct {
     guint row_begin, row_end;
 } MleuDwconv;
 
+/** Terms of a polynomial of degree 4 in two variables without its constant, and the ellipse that
+ * those of MleuChromaMatrix hold in: x^2 + x y + y^2 < 1, x = u / U, y = (v - MIDDLE) / V. */
+#define MLEU_PALE_TERMS 14
+#define MLEU_PALE_U 0.38f
+#define MLEU_PALE_V 0.54f
+#define MLEU_PALE_MIDDLE (-0.06f)
+
 /**
  * MleuChromaMatrix: what f32_chroma needs to know of the output's colour space.
  * @rgb: linear R, G, B (rows) from X, Y, Z relative to D65.
@@ -40,11 +47,15 @@ typedef struct {
  * @start: about by how much f(L*) of a colour differs from that of the grey of its luma, as
  * multiples of x = a* / 500, z = b* / 200, and of x^2 / f, x z / f, z^2 / f, f being the grey's. A
  * search for f starts there; 0 will do.
+ * @pale_cb: Cb / (luma + 0.055) of a colour off the toes of sRGB and of L* and in the gamut, to
+ * 5e-4 where the ellipse is, from u = a* / 100 f, v = b* / 100 f: v, v^2, v^3, v^4; u, u v, u v^2,
+ * u v^3; u^2, u^2 v, u^2 v^2; u^3, u^3 v; u^4. @pale_cr: likewise Cr.
  */
 typedef struct {
     float rgb[3][3];
     float kr, kg, kb;
     float start[5];
+    float pale_cb[MLEU_PALE_TERMS], pale_cr[MLEU_PALE_TERMS];
 } MleuChromaMatrix;
 
 /** Output channels that q8_conv's weights lie together in. */
