@@ -52,7 +52,9 @@ struct _MleuRenderer {
     gsize floats_each, samples_each; /* scratch for each worker */
     float *floats;
     guint16 *samples;
-    MleuWide *wide; /* two */
+    guint tiles;
+    MleuWide *wide; /* for each tile two rows of the grid, an even and an odd one */
+    guint *held;    /* which these are, in this frame */
 
     const float *planes[MLEU_WIDE_PLANES]; /* of the grid, as in MleuWide; NULL without a guide */
     float factor;
@@ -155,9 +157,12 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
     r->samples_each = (gsize)4 * input->width;
     r->floats = mleu_try_new0(float, r->floats_each *threads);
     r->samples = mleu_try_new0(guint16, r->samples_each * threads);
-    r->wide = mleu_try_new0(MleuWide, (gsize)2 * threads);
+    /* One more where the grey part of a split picture ends. */
+    r->tiles = (r->chroma_width + COLUMNS - 1) / COLUMNS + 1;
+    r->wide = mleu_try_new0(MleuWide, (gsize)2 * r->tiles * threads);
+    r->held = mleu_try_new0(guint, (gsize)2 * r->tiles * threads);
     if ((converts && r->luma_table == NULL) || !has_taps || r->floats == NULL ||
-        r->samples == NULL || r->wide == NULL)
+        r->samples == NULL || r->wide == NULL || r->held == NULL)
         g_clear_pointer(&r, mleu_renderer_free);
     return r;
 }
@@ -172,6 +177,7 @@ void mleu_renderer_free(MleuRenderer *r)
     g_free(r->floats);
     g_free(r->samples);
     g_free(r->wide);
+    g_free(r->held);
     g_free(r);
 }
 
@@ -353,10 +359,8 @@ static void take_luma(const MleuRenderer *r, Tile *tile, const float *y)
     tile->y = tile->luma;
 }
 
-/* Cb, Cr of a row of a tile. @held: the rows of the grid that @wide has, an even and an odd one:
- * they are enlarged along x oftener than once for the frame, but where they stay in the first-level
- * cache. */
-static void find_chroma(const MleuRenderer *r, Tile *tile, MleuWide *wide, guint held[2])
+/* Cb, Cr of a row of a tile, whose rows of the grid are @wide: @held. */
+static void find_chroma(const MleuRenderer *r, Tile *tile, MleuWide *wide, guint *held)
 {
     const guint cells[2] = {r->rows.cell[tile->row], r->rows.next[tile->row]};
     for (guint k = 0; k < 2; k++) {
@@ -370,18 +374,18 @@ static void find_chroma(const MleuRenderer *r, Tile *tile, MleuWide *wide, guint
     r->kernels->f32_chroma(tile->cb, tile->cr, tile->y, tile->cb, tile->cr, tile->n, &r->matrix);
 }
 
-/* Columns @x .. @x + @n - 1 of rows @begin .. @end - 1, whose luma is @y. */
-static void render_tile(const MleuRenderer *r, guint begin, guint end, guint x, guint n,
-                        const float *y)
+/* Columns @x .. @x + @n - 1, which are tile @index, of rows @begin .. @end - 1, whose luma is @y.
+ */
+static void render_tile(const MleuRenderer *r, guint begin, guint end, guint index, guint x,
+                        guint n, const float *y)
 {
-    MleuWide *wide = r->wide + (gsize)2 * mleu_pool_current_worker();
-    guint held[2] = {G_MAXUINT, G_MAXUINT};
+    const gsize at = (gsize)2 * (r->tiles * mleu_pool_current_worker() + index);
     Tile tile = {.x = x, .n = n};
     for (guint row = begin; row < end; row++, y += r->chroma_width) {
         tile.row = row;
         take_luma(r, &tile, y);
         if (r->factor > 0 && x >= r->grey_columns && row >= r->grey_rows) {
-            find_chroma(r, &tile, wide, held);
+            find_chroma(r, &tile, r->wide + at, r->held + at);
         } else {
             memset(tile.cb, 0, sizeof tile.cb);
             memset(tile.cr, 0, sizeof tile.cr);
@@ -404,9 +408,9 @@ static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
     for (guint row = begin; row < end; row++)
         pass_luma(r, row, y + (gsize)(row - begin) * width);
     /* No tile is both grey and coloured. */
-    for (guint x = 0, n; x < width; x += n) {
+    for (guint x = 0, n, tile = 0; x < width; x += n, tile++) {
         n = MIN(COLUMNS, (x < grey ? grey : width) - x);
-        render_tile(r, begin, end, x, n, y);
+        render_tile(r, begin, end, tile, x, n, y);
     }
 }
 
@@ -433,6 +437,8 @@ void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const MleuGuide 
         guide != NULL ? guide->high[1] : NULL,
     };
     memcpy(renderer->planes, planes, sizeof planes);
+    memset(renderer->held, 0xff,
+           2 * renderer->tiles * mleu_pool_get_threads(renderer->pool) * sizeof *renderer->held);
     renderer->factor = factor;
     renderer->in = input;
     renderer->out = output;
