@@ -10,10 +10,10 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_widen,
- * f32_enlarge, f32_alike and f32_fit. Float pictures are planar, rows without gaps; quantised ones
- * have a pixel's channels side by side. No kernel allocates, locks or keeps state: all are
- * thread-safe on disjoint outputs.
+ * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_interpolate,
+ * f32_widen, f32_enlarge, f32_alike and f32_fit. Float pictures are planar, rows without gaps;
+ * quantised ones have a pixel's channels side by side. No kernel allocates, locks or keeps state:
+ * all are thread-safe on disjoint outputs.
  */
 
 /**
@@ -331,6 +331,9 @@ typedef struct {
     /* n weighted sums along a row: those of every MLEU_FILTER_LANES-th tap first, then            \
        ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). */                                               \
     X(void, f32_filter, (float *out, gsize n, const float *in, const MleuFilter *filter))          \
+    /* Between the entries of a table: table[k] + (table[k + 1] - table[k]) (x - k), k the whole   \
+       part of x, which is not negative. out may be x. */                                                     \
+    X(void, f32_interpolate, (float *out, const float *x, gsize n, const float *table))            \
     /* n samples, MLEU_WIDE at most, between the cells of each row; those of the next row are      \
        MLEU_WIDE further on. */                                                                    \
     X(void, f32_widen, (float *out, gsize n, const MleuWiden *job))                                \
