@@ -149,6 +149,32 @@ void mleu_matrix_coefficients(MleuMatrix matrix, MleuChromaMatrix *out)
         [MLEU_MATRIX_BT601] = {-0.4295f, -0.0134f, 3.3540f, 0.9451f, 0.2194f},
         [MLEU_MATRIX_BT709] = {-0.0178f, -0.0056f, 2.6335f, 0.7090f, 0.1407f},
         [MLEU_MATRIX_BT2020] = {-0.0023f, -0.0018f, 0.9353f, 0.2224f, 0.0669f}};
+    /* Cb, Cr: of the colours in the ellipse the least largest error that there is, times the
+     * lightest luma that lies in the gamut. */
+    static const float pale[][2][MLEU_PALE_TERMS] = {
+        [MLEU_MATRIX_BT601] = {{-0.40700848f, 0.034668563f, -0.051775675f, 0.018674177f,
+                                -0.046936512f, 0.073423008f, -0.087498635f, 0.13980907f,
+                                0.071672596f, -0.10050193f, 0.21821043f, -0.037327397f, 0.17811309f,
+                                0.063485682f},
+                               {0.23887453f, -0.12498989f, 0.092470509f, -0.083375856f, 0.47919297f,
+                                -0.16900693f, 0.26017053f, -0.3631156f, -0.10002812f, 0.29735824f,
+                                -0.60888618f, 0.16658016f, -0.52349504f, -0.17603881f}},
+        [MLEU_MATRIX_BT709] = {{-0.38701636f, 0.020718817f, -0.041840601f, 0.0092033412f,
+                                0.0072307347f, 0.047346179f, -0.061066161f, 0.11049107f,
+                                0.061257996f, -0.074678027f, 0.17444438f, -0.024439201f,
+                                0.14598447f, 0.053326767f},
+                               {0.21424905f, -0.12324055f, 0.091615914f, -0.095334116f, 0.48736105f,
+                                -0.15763767f, 0.27331367f, -0.43662852f, -0.085390969f, 0.32054763f,
+                                -0.74918515f, 0.18316456f, -0.6230444f, -0.20568206f}},
+        [MLEU_MATRIX_BT2020] = {{-0.34078273f, 0.02933391f, -0.0071952369f, 0.0023979889f,
+                                 0.0022240503f, 0.016268246f, -0.012880651f, 0.011689252f,
+                                 0.022907873f, -0.010572499f, 0.012139095f, 0.0019243317f,
+                                 0.0068018162f, 0.0032153753f},
+                                {0.11684131f, -0.05694646f, 0.022023871f, -0.0098040088f,
+                                 0.27654435f, -0.047752434f, 0.045084661f, -0.032487334f,
+                                 0.0052544822f, 0.03390502f, -0.038682801f, 0.018485026f,
+                                 -0.020305926f, -0.0030423699f}},
+    };
     const double(*primaries)[3] = matrix == MLEU_MATRIX_BT2020 ? bt2020 : bt709;
 
     for (guint i = 0; i < 3; i++) {
@@ -163,4 +189,6 @@ void mleu_matrix_coefficients(MleuMatrix matrix, MleuChromaMatrix *out)
     out->kb = (float)blue[matrix];
     out->kg = 1.0f - out->kr - out->kb;
     memcpy(out->start, start[matrix], sizeof out->start);
+    memcpy(out->pale_cb, pale[matrix][0], sizeof out->pale_cb);
+    memcpy(out->pale_cr, pale[matrix][1], sizeof out->pale_cr);
 }

@@ -60,14 +60,21 @@ void mleu_guide_set_luma(MleuGuide *guide, const float *lightness, guint in_widt
     memset(guide->luma, 0, (gsize)guide->width * guide->height * sizeof(float));
     for (guint y = 0; y < guide->height * rows; y++) {
         float *out = guide->luma + (gsize)(y / rows) * guide->width;
-        for (guint x = 0; x < guide->width; x++) {
-            float sum = 0;
-            for (guint k = 0; k < columns; k++, lightness++) {
-                const float place = CLAMP(*lightness, 0.0f, 100.0f) * (TABLE / 100.0f);
-                const guint index = (guint)place;
-                sum += table[index] + (place - (float)index) * (table[index + 1] - table[index]);
+        float values[256], sum = 0;
+        guint n, in_cell = 0;
+        for (guint x = 0; x < guide->width * columns; x += n, lightness += n) {
+            n = MIN(guide->width * columns - x, (guint)G_N_ELEMENTS(values));
+            for (guint i = 0; i < n; i++)
+                values[i] = CLAMP(lightness[i], 0.0f, 100.0f) * (TABLE / 100.0f);
+            guide->kernels->f32_interpolate(values, values, n, table);
+            for (guint i = 0; i < n; i++) {
+                sum += values[i];
+                if (++in_cell < columns)
+                    continue;
+                *out++ += sum * share;
+                sum = 0;
+                in_cell = 0;
             }
-            out[x] += sum * share;
         }
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One pass over the frame: each task takes some rows of the chroma grid, reads the luma that they
- * serve, copies or converts it, enlarges a*, b* along its edges and lets the kernel f32_chroma find
- * Cb, Cr. The enlargement is linear, along x for the two rows of the grid around, along y then.
+ * One pass over the frame: each task takes some rows of the chroma grid, copies or converts the
+ * luma that they serve, and goes through them by tiles, in which it takes the luma of each sample,
+ * enlarges a*, b* along its edges and lets the kernel f32_chroma find Cb, Cr. The enlargement is
+ * linear, along x for the two rows of the grid around, along y then.
  */
 #include "color/render.h"
 
@@ -12,10 +13,18 @@
 #include "allocate.h"
 
 /* Chroma rows that one task makes, an even number for pairs of interlaced ones, and the samples of
- * each that it colours before it goes on to the next row: what these read of the enlarged grid
- * stays in the first-level cache. */
+ * each that it makes before it goes on to the next row: these, and what they read of the enlarged
+ * grid, stay in the first-level cache. */
 #define ROWS 16
 #define COLUMNS MLEU_WIDE
+
+/* A row of a tile. */
+typedef struct {
+    guint row, x, n;
+    const float *y;
+    float luma[COLUMNS], cb[COLUMNS], cr[COLUMNS];
+    guint16 codes[COLUMNS];
+} Tile;
 
 /* Where samples lie among the cells along one direction: see MleuWiden. */
 typedef struct {
@@ -43,7 +52,9 @@ struct _MleuRenderer {
     gsize floats_each, samples_each; /* scratch for each worker */
     float *floats;
     guint16 *samples;
-    MleuWide *wide; /* two */
+    guint tiles;
+    MleuWide *wide; /* for each tile two rows of the grid, an even and an odd one */
+    guint *held;    /* which these are, in this frame */
 
     const float *planes[MLEU_WIDE_PLANES]; /* of the grid, as in MleuWide; NULL without a guide */
     float factor;
@@ -140,15 +151,18 @@ MleuRenderer *mleu_renderer_new(const MleuFormat *input, const MleuFormat *outpu
                   output->height, grid->scale_y, grid->offset_y, grid->height);
 
     const guint threads = mleu_pool_get_threads(pool);
-    /* y, a, b of a task's chroma samples (Cb and Cr take the place of a and b). */
-    r->floats_each = (gsize)3 * ROWS * r->chroma_width;
+    /* Luma of a task's chroma samples. */
+    r->floats_each = (gsize)ROWS * r->chroma_width;
     /* Two rows of luma, one spare, one of output. */
     r->samples_each = (gsize)4 * input->width;
     r->floats = mleu_try_new0(float, r->floats_each *threads);
     r->samples = mleu_try_new0(guint16, r->samples_each * threads);
-    r->wide = mleu_try_new0(MleuWide, (gsize)2 * threads);
+    /* One more where the grey part of a split picture ends. */
+    r->tiles = (r->chroma_width + COLUMNS - 1) / COLUMNS + 1;
+    r->wide = mleu_try_new0(MleuWide, (gsize)2 * r->tiles * threads);
+    r->held = mleu_try_new0(guint, (gsize)2 * r->tiles * threads);
     if ((converts && r->luma_table == NULL) || !has_taps || r->floats == NULL ||
-        r->samples == NULL || r->wide == NULL)
+        r->samples == NULL || r->wide == NULL || r->held == NULL)
         g_clear_pointer(&r, mleu_renderer_free);
     return r;
 }
@@ -163,6 +177,7 @@ void mleu_renderer_free(MleuRenderer *r)
     g_free(r->floats);
     g_free(r->samples);
     g_free(r->wide);
+    g_free(r->held);
     g_free(r);
 }
 
@@ -221,26 +236,31 @@ static void widen(const MleuRenderer *r, guint y, guint x, guint n, MleuWide *wi
     r->kernels->f32_widen((float *)wide, n, &job);
 }
 
-static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, guint y,
-                         const float *values, guint16 *codes)
+static guint8 *place_of(const MleuPlane *plane, const Tile *tile)
+{
+    return row_of(plane, tile->row) + (gssize)tile->x * plane->step;
+}
+
+static void write_chroma(const MleuRenderer *r, const MleuPlane *plane, Tile *tile,
+                         const float *values)
 {
     const float most = (float)r->maximum;
     if (r->output.depth == 8 && plane->step == 1) {
-        r->kernels->u8_chroma(row_of(plane, y), r->chroma_width, values, r->centre + 0.5f, r->span);
+        r->kernels->u8_chroma(place_of(plane, tile), tile->n, values, r->centre + 0.5f, r->span);
         return;
     }
-    for (guint x = 0; x < r->chroma_width; x++) {
+    for (guint x = 0; x < tile->n; x++) {
         const float value = r->centre + 0.5f + r->span * values[x];
-        codes[x] = (guint16)(value < most ? value : most);
+        tile->codes[x] = (guint16)(value < most ? value : most);
     }
-    r->store(row_of(plane, y), plane->step, codes, r->chroma_width, r->output.shift);
+    r->store(place_of(plane, tile), plane->step, tile->codes, tile->n, r->output.shift);
 }
 
-static void write_rgb(const MleuRenderer *r, guint row, const float *y, const float *cb,
-                      const float *cr, guint16 *codes)
+static void write_rgb(const MleuRenderer *r, Tile *tile)
 {
     const MleuChromaMatrix *m = &r->matrix;
     const float most = (float)r->maximum;
+    guint16 *codes = tile->codes;
     for (guint c = 0; c < 3; c++) {
         /* R' = Y' + 2 (1 - Kr) Cr, B' likewise, and G' from Y' = Kr R' + Kg G' + Kb B'. */
         const float from_cb = c == 0   ? 0
@@ -249,11 +269,12 @@ static void write_rgb(const MleuRenderer *r, guint row, const float *y, const fl
         const float from_cr = c == 2   ? 0
                               : c == 0 ? 2 * (1 - m->kr)
                                        : -2 * (1 - m->kr) * m->kr / m->kg;
-        for (guint x = 0; x < r->chroma_width; x++) {
-            const float value = (y[x] + from_cb * cb[x] + from_cr * cr[x]) * most + 0.5f;
+        for (guint x = 0; x < tile->n; x++) {
+            const float value =
+                (tile->y[x] + from_cb * tile->cb[x] + from_cr * tile->cr[x]) * most + 0.5f;
             codes[x] = (guint16)CLAMP(value, 0.0f, most);
         }
-        r->store(row_of(&r->out->plane[c], row), r->out->plane[c].step, codes, r->output.width,
+        r->store(place_of(&r->out->plane[c], tile), r->out->plane[c].step, codes, tile->n,
                  r->output.shift);
     }
     const MleuPlane *alpha = &r->out->plane[3];
@@ -262,14 +283,14 @@ static void write_rgb(const MleuRenderer *r, guint row, const float *y, const fl
     const MleuPlane *source = &r->in->plane[3];
     if (r->input.layout == MLEU_LAYOUT_RGB && source->data != NULL) {
         const guint in_most = (1u << r->input.depth) - 1;
-        r->load_alpha(codes, row_of(source, row), source->step, r->input.width, r->input.shift);
-        for (guint x = 0; in_most != r->maximum && x < r->input.width; x++)
+        r->load_alpha(codes, place_of(source, tile), source->step, tile->n, r->input.shift);
+        for (guint x = 0; in_most != r->maximum && x < tile->n; x++)
             codes[x] = (guint16)(((guint64)codes[x] * r->maximum + in_most / 2) / in_most);
     } else {
-        for (guint x = 0; x < r->output.width; x++)
+        for (guint x = 0; x < tile->n; x++)
             codes[x] = (guint16)r->maximum;
     }
-    r->store(row_of(alpha, row), alpha->step, codes, r->output.width, r->output.shift);
+    r->store(place_of(alpha, tile), alpha->step, codes, tile->n, r->output.shift);
 }
 
 /* The luma rows that chroma row @row serves; @second is @first where it is one. Of a field, its
@@ -289,20 +310,24 @@ static void served_rows(const MleuRenderer *r, guint row, guint *first, guint *s
     }
 }
 
-/* Reads the luma of one row of chroma samples, writes it to a YUV output, and gives its mean by
- * sample. */
+/* Whether the luma of a row of chroma samples is copied as bytes, and averaged by tiles. */
+static gboolean is_direct(const MleuRenderer *r, guint first, guint second)
+{
+    return r->is_bytes && r->in->plane[0].step == 1 && r->out->plane[0].step == 1 &&
+           second != first && r->input.width % 2 == 0;
+}
+
+/* Writes the luma of one row of chroma samples to a YUV output, and gives its mean by sample where
+ * tiles do not take it. */
 static void pass_luma(const MleuRenderer *r, guint row, float *y)
 {
     guint first, second;
     served_rows(r, row, &first, &second);
-    const MleuPlane *in = &r->in->plane[0], *out = &r->out->plane[0];
-    if (r->is_bytes && in->step == 1 && out->step == 1 && second != first &&
-        r->input.width % 2 == 0) {
-        const guint8 *upper = row_of(in, first), *lower = row_of(in, second);
-        r->kernels->u8_luma(y, r->chroma_width, upper, lower, r->luma.black, r->luma.scale);
+    if (is_direct(r, first, second)) {
+        const MleuPlane *in = &r->in->plane[0], *out = &r->out->plane[0];
         if (in->data != out->data) {
-            memcpy(row_of(out, first), upper, r->input.width);
-            memcpy(row_of(out, second), lower, r->input.width);
+            memcpy(row_of(out, first), row_of(in, first), r->input.width);
+            memcpy(row_of(out, second), row_of(in, second), r->input.width);
         }
         return;
     }
@@ -320,35 +345,56 @@ static void pass_luma(const MleuRenderer *r, guint row, float *y)
     mean_luma(r, upper, second != first ? lower : upper, y);
 }
 
-/* Cb, Cr of rows @begin .. @end - 1, whose luma is @y, each row after the other. The rows of the
- * grid that these lie between are enlarged along x for a tile at a time, an even and an odd one:
- * oftener than once for the frame, but where they stay in the first-level cache. */
-static void find_chroma(const MleuRenderer *r, guint begin, guint end, const float *y, float *cb,
-                        float *cr)
+/* Points @tile to its luma; @y: of its row, where pass_luma() gave it. */
+static void take_luma(const MleuRenderer *r, Tile *tile, const float *y)
 {
-    const guint width = r->chroma_width, grey = MIN(r->grey_columns, width);
-    const guint first = r->factor > 0 && grey < width ? CLAMP(r->grey_rows, begin, end) : end;
-    MleuWide *wide = r->wide + (gsize)2 * mleu_pool_current_worker();
-    for (guint row = begin; row < end; row++) {
-        const guint n = row < first ? width : grey;
-        memset(cb + (gsize)(row - begin) * width, 0, n * sizeof(float));
-        memset(cr + (gsize)(row - begin) * width, 0, n * sizeof(float));
+    guint first, second;
+    served_rows(r, tile->row, &first, &second);
+    tile->y = y + tile->x;
+    if (!is_direct(r, first, second))
+        return;
+    const MleuPlane *in = &r->in->plane[0];
+    r->kernels->u8_luma(tile->luma, tile->n, row_of(in, first) + 2 * tile->x,
+                        row_of(in, second) + 2 * tile->x, r->luma.black, r->luma.scale);
+    tile->y = tile->luma;
+}
+
+/* Cb, Cr of a row of a tile, whose rows of the grid are @wide: @held. */
+static void find_chroma(const MleuRenderer *r, Tile *tile, MleuWide *wide, guint *held)
+{
+    const guint cells[2] = {r->rows.cell[tile->row], r->rows.next[tile->row]};
+    for (guint k = 0; k < 2; k++) {
+        if (held[cells[k] % 2] != cells[k])
+            widen(r, cells[k], tile->x, tile->n, &wide[cells[k] % 2]);
+        held[cells[k] % 2] = cells[k];
     }
-    for (guint x = grey; x < width; x += COLUMNS) {
-        const guint n = MIN(COLUMNS, width - x);
-        guint held[2] = {G_MAXUINT, G_MAXUINT};
-        for (guint row = first; row < end; row++) {
-            const guint cells[2] = {r->rows.cell[row], r->rows.next[row]};
-            const gsize at = (gsize)(row - begin) * width + x;
-            for (guint k = 0; k < 2; k++) {
-                if (held[cells[k] % 2] != cells[k])
-                    widen(r, cells[k], x, n, &wide[cells[k] % 2]);
-                held[cells[k] % 2] = cells[k];
-            }
-            const MleuEnlarge job = {&wide[cells[0] % 2], &wide[cells[1] % 2], r->rows.share[row],
-                                     r->factor, r->planes[MLEU_WIDE_VALUES] != NULL};
-            r->kernels->f32_enlarge(cb + at, cr + at, y + at, n, &job);
-            r->kernels->f32_chroma(cb + at, cr + at, y + at, cb + at, cr + at, n, &r->matrix);
+    const MleuEnlarge job = {&wide[cells[0] % 2], &wide[cells[1] % 2], r->rows.share[tile->row],
+                             r->factor, r->planes[MLEU_WIDE_VALUES] != NULL};
+    r->kernels->f32_enlarge(tile->cb, tile->cr, tile->y, tile->n, &job);
+    r->kernels->f32_chroma(tile->cb, tile->cr, tile->y, tile->cb, tile->cr, tile->n, &r->matrix);
+}
+
+/* Columns @x .. @x + @n - 1, which are tile @index, of rows @begin .. @end - 1, whose luma is @y.
+ */
+static void render_tile(const MleuRenderer *r, guint begin, guint end, guint index, guint x,
+                        guint n, const float *y)
+{
+    const gsize at = (gsize)2 * (r->tiles * mleu_pool_current_worker() + index);
+    Tile tile = {.x = x, .n = n};
+    for (guint row = begin; row < end; row++, y += r->chroma_width) {
+        tile.row = row;
+        take_luma(r, &tile, y);
+        if (r->factor > 0 && x >= r->grey_columns && row >= r->grey_rows) {
+            find_chroma(r, &tile, r->wide + at, r->held + at);
+        } else {
+            memset(tile.cb, 0, sizeof tile.cb);
+            memset(tile.cr, 0, sizeof tile.cr);
+        }
+        if (r->output.layout == MLEU_LAYOUT_YUV) {
+            write_chroma(r, &r->out->plane[1], &tile, tile.cb);
+            write_chroma(r, &r->out->plane[2], &tile, tile.cr);
+        } else {
+            write_rgb(r, &tile);
         }
     }
 }
@@ -356,22 +402,15 @@ static void find_chroma(const MleuRenderer *r, guint begin, guint end, const flo
 static void render_rows(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const MleuRenderer *r = data;
-    const guint worker = mleu_pool_current_worker(), width = r->chroma_width;
-    float *y = r->floats + worker * r->floats_each, *cb = y + (gsize)ROWS * width,
-          *cr = cb + (gsize)ROWS * width;
-    guint16 *codes = r->samples + worker * r->samples_each;
+    const guint width = r->chroma_width, grey = MIN(r->grey_columns, width);
     const guint begin = index * ROWS, end = MIN(begin + ROWS, r->chroma_height);
-
+    float *y = r->floats + mleu_pool_current_worker() * r->floats_each;
     for (guint row = begin; row < end; row++)
         pass_luma(r, row, y + (gsize)(row - begin) * width);
-    find_chroma(r, begin, end, y, cb, cr);
-    for (guint row = begin; row < end; row++, y += width, cb += width, cr += width) {
-        if (r->output.layout == MLEU_LAYOUT_YUV) {
-            write_chroma(r, &r->out->plane[1], row, cb, codes);
-            write_chroma(r, &r->out->plane[2], row, cr, codes);
-        } else {
-            write_rgb(r, row, y, cb, cr, codes);
-        }
+    /* No tile is both grey and coloured. */
+    for (guint x = 0, n, tile = 0; x < width; x += n, tile++) {
+        n = MIN(COLUMNS, (x < grey ? grey : width) - x);
+        render_tile(r, begin, end, tile, x, n, y);
     }
 }
 
@@ -398,6 +437,8 @@ void mleu_renderer_run(MleuRenderer *renderer, const float *ab, const MleuGuide 
         guide != NULL ? guide->high[1] : NULL,
     };
     memcpy(renderer->planes, planes, sizeof planes);
+    memset(renderer->held, 0xff,
+           2 * renderer->tiles * mleu_pool_get_threads(renderer->pool) * sizeof *renderer->held);
     renderer->factor = factor;
     renderer->in = input;
     renderer->out = output;

@@ -159,11 +159,9 @@ static void scale_row(const MleuScaler *scaler, guint y, float *out)
     scaler->kernels->f32_filter(out, scaler->content_width, sums, &filter);
     for (guint x = 0; x < scaler->content_width; x++) {
         const float part = (out[x] - black) * scale;
-        const float value = (part < 0 ? 0 : part > 1 ? 1 : part) * TABLE;
-        const guint index = (guint)(gint)value;
-        const float low = scaler->table[index], high = scaler->table[index + 1];
-        out[x] = low + (high - low) * (value - (float)index);
+        out[x] = (part < 0 ? 0 : part > 1 ? 1 : part) * TABLE;
     }
+    scaler->kernels->f32_interpolate(out, out, scaler->content_width, scaler->table);
 }
 
 /* Index -left .. beyond count - 1, reflected into 0 .. count - 1 about the end samples, as often as

@@ -10,10 +10,10 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_widen,
- * f32_enlarge, f32_alike and f32_fit. Float pictures are planar, rows without gaps; quantised ones
- * have a pixel's channels side by side. No kernel allocates, locks or keeps state: all are
- * thread-safe on disjoint outputs.
+ * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_interpolate,
+ * f32_widen, f32_enlarge, f32_alike and f32_fit. Float pictures are planar, rows without gaps;
+ * quantised ones have a pixel's channels side by side. No kernel allocates, locks or keeps state:
+ * all are thread-safe on disjoint outputs.
  */
 
 /**
@@ -33,6 +33,13 @@ typedef struct {
     guint row_begin, row_end;
 } MleuDwconv;
 
+/** Terms of a polynomial of degree 4 in two variables without its constant, and the ellipse that
+ * those of MleuChromaMatrix hold in: x^2 + x y + y^2 < 1, x = u / U, y = (v - MIDDLE) / V. */
+#define MLEU_PALE_TERMS 14
+#define MLEU_PALE_U 0.38f
+#define MLEU_PALE_V 0.54f
+#define MLEU_PALE_MIDDLE (-0.06f)
+
 /**
  * MleuChromaMatrix: what f32_chroma needs to know of the output's colour space.
  * @rgb: linear R, G, B (rows) from X, Y, Z relative to D65.
@@ -40,11 +47,15 @@ typedef struct {
  * @start: about by how much f(L*) of a colour differs from that of the grey of its luma, as
  * multiples of x = a* / 500, z = b* / 200, and of x^2 / f, x z / f, z^2 / f, f being the grey's. A
  * search for f starts there; 0 will do.
+ * @pale_cb: Cb / (luma + 0.055) of a colour off the toes of sRGB and of L* and in the gamut, to
+ * 5e-4 where the ellipse is, from u = a* / 100 f, v = b* / 100 f: v, v^2, v^3, v^4; u, u v, u v^2,
+ * u v^3; u^2, u^2 v, u^2 v^2; u^3, u^3 v; u^4. @pale_cr: likewise Cr.
  */
 typedef struct {
     float rgb[3][3];
     float kr, kg, kb;
     float start[5];
+    float pale_cb[MLEU_PALE_TERMS], pale_cr[MLEU_PALE_TERMS];
 } MleuChromaMatrix;
 
 /** Output channels that q8_conv's weights lie together in. */
@@ -330,6 +341,9 @@ typedef struct {
     /* n weighted sums along a row: those of every MLEU_FILTER_LANES-th tap first, then            \
        ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). */                                               \
     X(void, f32_filter, (float *out, gsize n, const float *in, const MleuFilter *filter))          \
+    /* Between the entries of a table: table[k] + (table[k + 1] - table[k]) (x - k), k the whole   \
+       part of x, which is not negative. out may be x. */                                                     \
+    X(void, f32_interpolate, (float *out, const float *x, gsize n, const float *table))            \
     /* n samples, MLEU_WIDE at most, between the cells of each row; those of the next row are      \
        MLEU_WIDE further on. */                                                                    \
     X(void, f32_widen, (float *out, gsize n, const MleuWiden *job))                                \

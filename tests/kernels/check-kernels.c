@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "color/format.h"
 #include "emulated/kernels.h"
 #include "kernels/tiers.h"
 #include "nn/arena.h"
@@ -289,24 +290,21 @@ static void check_annealed_mean(const MleuKernels *kernels)
 
 /* The colours themselves are checked in tests/unit/test-color-math.c; here that tiers agree, to an
  * eighth of an 8-bit code value, whatever the start, and blocks have no seams. */
-static void check_chroma(const MleuKernels *kernels)
+static void check_chroma_of(const MleuKernels *kernels, MleuMatrix of, float range, gsize most)
 {
-    MleuChromaMatrix matrix = {
-        .rgb = {{3.08f, -1.537f, -0.543f}, {-0.921f, 1.876f, 0.045f}, {0.053f, -0.204f, 1.151f}},
-        .kr = 0.299f,
-        .kg = 0.587f,
-        .kb = 0.114f,
-    };
-    const float start[5] = {-0.37f, -0.01f, 2.1f, 0.25f, 0.2f};
-    for (gsize n = 1; n < 200; n += n < 4 || n > 62 ? 1 + n / 4 : 60) {
-        memcpy(matrix.start, start, n % 2 == 0 ? sizeof start : 0);
+    MleuChromaMatrix matrix;
+    for (gsize n = 1; n < most; n += n < 4 || n > 62 ? 1 + n / 4 : 60) {
+        mleu_matrix_coefficients(of, &matrix);
+        if (n % 2 == 1)
+            memset(matrix.start, 0, sizeof matrix.start);
         float *y = random_floats(n), *a = random_floats(n), *b = random_floats(n);
         float *cb = guarded_new(n), *cr = guarded_new(n);
         for (gsize i = 0; i < n; i++) {
             y[i] = 0.5f + 0.5f * y[i];
-            a[i] *= 50;
-            b[i] *= 50;
+            a[i] *= range;
+            b[i] *= range;
         }
+        y[0] = n % 2 == 0 ? 0 : 1;
         kernels->f32_chroma(cb, cr, y, a, b, n, &matrix);
         for (gsize i = 0; i < n; i++) {
             float one_cb, one_cr;
@@ -325,6 +323,13 @@ static void check_chroma(const MleuKernels *kernels)
         g_free(a);
         g_free(b);
     }
+}
+
+static void check_chroma(const MleuKernels *kernels)
+{
+    check_chroma_of(kernels, MLEU_MATRIX_BT601, 50, 200);
+    for (guint matrix = MLEU_MATRIX_BT601; matrix <= MLEU_MATRIX_BT2020; matrix++)
+        check_chroma_of(kernels, (MleuMatrix)matrix, 10, 1000);
 }
 
 static MleuWide *random_wide(void)

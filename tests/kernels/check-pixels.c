@@ -101,6 +101,32 @@ static void test_filter(void)
     }
 }
 
+static void test_interpolate(void)
+{
+    enum { ENTRIES = 33 };
+    float *table = random_floats(ENTRIES, -100, 100);
+    for (guint n = 1; n < MOST; n++) {
+        float *x = random_floats(n, 0, ENTRIES - 1), out[MOST + 1];
+        x[0] = ENTRIES - 2;
+        x[n - 1] = n % 2 == 0 ? 0 : 7;
+        out[n] = GUARD;
+        mleu_kernels_get(tier)->f32_interpolate(out, x, n, table);
+        for (guint i = 0; i < n; i++) {
+            const guint k = (guint)x[i];
+            const volatile float rise = table[k + 1] - table[k], part = x[i] - (float)k;
+            const volatile float product = rise * part;
+            const volatile float sum = table[k] + product;
+            g_assert_cmpfloat(out[i], ==, sum);
+        }
+        g_assert_cmpfloat(out[n], ==, GUARD);
+        /* In place. */
+        mleu_kernels_get(tier)->f32_interpolate(x, x, n, table);
+        g_assert_cmpmem(x, n * sizeof(float), out, n * sizeof(float));
+        g_free(x);
+    }
+    g_free(table);
+}
+
 /* Grids from one cell to more than there are samples. */
 static void test_widen(void)
 {
@@ -245,7 +271,7 @@ static void test_around(void)
 
 static void run(gconstpointer data)
 {
-    static void (*const tests[])(void) = {test_blend, test_filter, test_widen,
+    static void (*const tests[])(void) = {test_blend, test_filter, test_interpolate, test_widen,
                                           test_luma,  test_chroma, test_around};
     tier = (MleuTier)GPOINTER_TO_UINT(data);
     for (guint i = 0; i < G_N_ELEMENTS(tests); i++)

@@ -31,6 +31,15 @@ void mleu_f32_filter__c(float *out, gsize n, const float *in, const MleuFilter *
     }
 }
 
+void mleu_f32_interpolate__c(float *out, const float *x, gsize n, const float *table)
+{
+    for (gsize i = 0; i < n; i++) {
+        const gint32 k = (gint32)x[i];
+        const float low = table[k], high = table[k + 1];
+        out[i] = low + (high - low) * (x[i] - (float)k);
+    }
+}
+
 void mleu_f32_widen__c(float *out, gsize n, const MleuWiden *job)
 {
     for (guint k = 0; k < job->count; k++) {

@@ -5,11 +5,11 @@
  * of pixels goes through one stage after the other, since a pixel's chain of instructions is longer
  * than processors look ahead.
  *
- * Most colours, whose R'G'B' lie in the gamut and off the toes of sRGB and of L*, take the short
- * way: there the whole conversion is a power law, so that relative to the grey of their luma, f =
- * 1, all that is left of the search is a second-order guess. Cb and Cr hardly depend on what luma
- * it misses by. Vectors that hold another colour are searched for, and those that are not close
- * enough yet evaluated again.
+ * Most colours, which are not very strong and lie in the gamut, off the toes of sRGB and of L*,
+ * take the short way: there the whole conversion is a power law, so that Cb and Cr over luma +
+ * 0.055 depend on two numbers alone, a* and b* over the f of the grey of their luma, and are
+ * polynomials of them. Vectors that hold another colour are searched for, and those that are not
+ * close enough yet evaluated again.
  */
 #include <immintrin.h>
 #include <string.h>
@@ -17,6 +17,10 @@
 #include "kernels/tiers.h"
 
 enum { LANES = 8, VECTORS = 8, PIXELS = LANES * VECTORS, STEPS = 6 };
+
+/* Vectors of a run, of which those that the short way leaves are searched for together: a bit for
+ * each. */
+enum { RUN = 32 };
 
 /* In luma: what is left is a shift along the grey axis, to which Cb and Cr are all but blind. An
  * eighth of an 8-bit code value of Cb is the most that it makes of in-gamut colours. */
@@ -91,10 +95,51 @@ static inline __m256 lab_inverse(__m256 f)
     return _mm256_blendv_ps(line, cube, _mm256_cmp_ps(f, set(6.0f / 29), _CMP_GT_OQ));
 }
 
-static inline __m256 dot(const float row[3], __m256 x, __m256 y, __m256 z)
+/* What is needed of MleuChromaMatrix, in every lane. */
+typedef struct {
+    __m256 rgb[3][3], weight[3], start[5];
+    __m256 to_cb, to_cr;                 /* from B' - Y', from R' - Y' */
+    __m256 to_blue, to_red;              /* and back */
+    __m256 green_with_cb, green_with_cr; /* G' - Y' */
+    __m256 pale_cb[MLEU_PALE_TERMS], pale_cr[MLEU_PALE_TERMS];
+} Matrix;
+
+static void spread(Matrix *out, const MleuChromaMatrix *matrix)
 {
-    return _mm256_fmadd_ps(set(row[0]), x,
-                           _mm256_fmadd_ps(set(row[1]), y, _mm256_mul_ps(set(row[2]), z)));
+    const float to_blue = 2 * (1 - matrix->kb), to_red = 2 * (1 - matrix->kr);
+    const float weights[3] = {matrix->kr, matrix->kg, matrix->kb};
+    for (guint i = 0; i < 3; i++) {
+        for (guint j = 0; j < 3; j++)
+            out->rgb[i][j] = set(matrix->rgb[i][j]);
+        out->weight[i] = set(weights[i]);
+    }
+    for (guint i = 0; i < 5; i++)
+        out->start[i] = set(matrix->start[i]);
+    out->to_cb = set(1 / to_blue);
+    out->to_cr = set(1 / to_red);
+    out->to_blue = set(to_blue);
+    out->to_red = set(to_red);
+    out->green_with_cb = set(-to_blue * matrix->kb / matrix->kg);
+    out->green_with_cr = set(-to_red * matrix->kr / matrix->kg);
+    for (guint i = 0; i < MLEU_PALE_TERMS; i++) {
+        out->pale_cb[i] = set(matrix->pale_cb[i]);
+        out->pale_cr[i] = set(matrix->pale_cr[i]);
+    }
+}
+
+static inline __m256 dot(const __m256 row[3], __m256 x, __m256 y, __m256 z)
+{
+    return _mm256_fmadd_ps(row[0], x, _mm256_fmadd_ps(row[1], y, _mm256_mul_ps(row[2], z)));
+}
+
+static inline __m256 least_of(__m256 a, __m256 b, __m256 c)
+{
+    return _mm256_min_ps(_mm256_min_ps(a, b), c);
+}
+
+static inline __m256 most_of(__m256 a, __m256 b, __m256 c)
+{
+    return _mm256_max_ps(_mm256_max_ps(a, b), c);
 }
 
 /* A block on its way. */
@@ -105,28 +150,26 @@ typedef struct {
 } Block;
 
 /* Where the greys have this luma, moved by what a*, b* do to luma to second order. */
-static inline void start(Block *block, guint v, const MleuChromaMatrix *matrix)
+static inline void start(Block *block, guint v, const Matrix *matrix)
 {
-    const float *by = matrix->start;
+    const __m256 *by = matrix->start;
     const __m256 da = block->da[v], db = block->db[v], grey = grey_f(block->y[v]);
-    const __m256 first = _mm256_fmadd_ps(set(by[0]), da, _mm256_fmadd_ps(set(by[1]), db, grey));
-    const __m256 along_a = _mm256_fmadd_ps(set(by[3]), db, _mm256_mul_ps(set(by[2]), da));
-    const __m256 second =
-        _mm256_fmadd_ps(along_a, da, _mm256_mul_ps(_mm256_mul_ps(set(by[4]), db), db));
+    const __m256 first = _mm256_fmadd_ps(by[0], da, _mm256_fmadd_ps(by[1], db, grey));
+    const __m256 along_a = _mm256_fmadd_ps(by[3], db, _mm256_mul_ps(by[2], da));
+    const __m256 second = _mm256_fmadd_ps(along_a, da, _mm256_mul_ps(_mm256_mul_ps(by[4], db), db));
     block->f[v] = _mm256_add_ps(first, _mm256_div_ps(second, grey));
 }
 
 /* R', G', B' and luma at f. Returns: whether this is not close enough. */
-static inline gboolean look(Block *block, guint v, const MleuChromaMatrix *matrix)
+static inline gboolean look(Block *block, guint v, const Matrix *matrix)
 {
-    const float weights[3] = {matrix->kr, matrix->kg, matrix->kb};
     const __m256 f = block->f[v];
     const __m256 x = lab_inverse(_mm256_add_ps(f, block->da[v])), y = lab_inverse(f),
                  z = lab_inverse(_mm256_sub_ps(f, block->db[v]));
     block->red[v] = transfer(dot(matrix->rgb[0], x, y, z));
     block->green[v] = transfer(dot(matrix->rgb[1], x, y, z));
     block->blue[v] = transfer(dot(matrix->rgb[2], x, y, z));
-    block->got[v] = dot(weights, block->red[v], block->green[v], block->blue[v]);
+    block->got[v] = dot(matrix->weight, block->red[v], block->green[v], block->blue[v]);
     const __m256 away = _mm256_andnot_ps(set(-0.0f), _mm256_sub_ps(block->y[v], block->got[v]));
     return _mm256_movemask_ps(_mm256_cmp_ps(away, set(CLOSE), _CMP_NLT_UQ)) != 0;
 }
@@ -151,97 +194,69 @@ static inline void move(Block *block, guint v, guint step)
 
 /* From the grey of luma y along the line to R'G'B' until the gamut ends: at 1 or at 0, whichever is
  * nearer, which the products tell without a division. */
-static inline void finish(float *cb, float *cr, const Block *block, guint v,
-                          const MleuChromaMatrix *matrix)
+static inline void finish(float *cb, float *cr, const Block *block, guint v, const Matrix *matrix)
 {
     const __m256 least = set(1e-9f), zero = _mm256_setzero_ps();
     const __m256 y = block->y[v], white = _mm256_sub_ps(set(1), y);
     const __m256 red = _mm256_sub_ps(block->red[v], block->got[v]);
     const __m256 green = _mm256_sub_ps(block->green[v], block->got[v]);
     const __m256 blue = _mm256_sub_ps(block->blue[v], block->got[v]);
-    const __m256 above = _mm256_max_ps(_mm256_max_ps(red, green), _mm256_max_ps(blue, least));
-    const __m256 lowest = _mm256_min_ps(_mm256_min_ps(red, green), blue);
-    const __m256 below = _mm256_max_ps(_mm256_sub_ps(zero, lowest), least);
+    const __m256 above = _mm256_max_ps(most_of(red, green, blue), least);
+    const __m256 below = _mm256_max_ps(_mm256_sub_ps(zero, least_of(red, green, blue)), least);
     const __m256 is_above =
         _mm256_cmp_ps(_mm256_mul_ps(white, below), _mm256_mul_ps(y, above), _CMP_LT_OQ);
     const __m256 limit = _mm256_div_ps(_mm256_blendv_ps(y, white, is_above),
                                        _mm256_blendv_ps(below, above, is_above));
     const __m256 share = _mm256_max_ps(_mm256_min_ps(limit, set(1)), zero);
-    _mm256_storeu_ps(cb, _mm256_mul_ps(_mm256_mul_ps(share, set(0.5f / (1 - matrix->kb))), blue));
-    _mm256_storeu_ps(cr, _mm256_mul_ps(_mm256_mul_ps(share, set(0.5f / (1 - matrix->kr))), red));
+    _mm256_storeu_ps(cb, _mm256_mul_ps(_mm256_mul_ps(share, matrix->to_cb), blue));
+    _mm256_storeu_ps(cr, _mm256_mul_ps(_mm256_mul_ps(share, matrix->to_cr), red));
 }
 
-/* Vectors of @wanted. */
+/* Vectors of @wanted, some at a time. */
 static void search(float *cb, float *cr, const float *y, const float *a, const float *b,
-                   guint wanted, const MleuChromaMatrix *matrix)
+                   guint32 wanted, const Matrix *matrix)
 {
-    Block block;
-    guint far = 0;
-    for (guint left = wanted; left != 0; left &= left - 1) {
-        const guint v = (guint)__builtin_ctz(left);
-        block.y[v] = _mm256_loadu_ps(y + v * LANES);
-        block.da[v] = _mm256_mul_ps(_mm256_loadu_ps(a + v * LANES), set(1.0f / 500));
-        block.db[v] = _mm256_mul_ps(_mm256_loadu_ps(b + v * LANES), set(1.0f / 200));
-        start(&block, v, matrix);
-    }
-    for (guint left = wanted; left != 0; left &= left - 1) {
-        const guint v = (guint)__builtin_ctz(left);
-        far |= (guint)look(&block, v, matrix) << v;
-    }
-    for (guint step = 1; step < STEPS && far != 0; step++) {
-        for (guint left = far; left != 0; left &= left - 1) {
-            const guint v = (guint)__builtin_ctz(left);
-            move(&block, v, step);
-            if (!look(&block, v, matrix))
-                far &= ~(1u << v);
+    while (wanted != 0) {
+        Block block;
+        guint at[VECTORS], count = 0, far = 0;
+        for (; wanted != 0 && count < VECTORS; wanted &= wanted - 1)
+            at[count++] = (guint)__builtin_ctz(wanted) * LANES;
+        for (guint v = 0; v < count; v++) {
+            block.y[v] = _mm256_loadu_ps(y + at[v]);
+            block.da[v] = _mm256_mul_ps(_mm256_loadu_ps(a + at[v]), set(1.0f / 500));
+            block.db[v] = _mm256_mul_ps(_mm256_loadu_ps(b + at[v]), set(1.0f / 200));
+            start(&block, v, matrix);
         }
-    }
-    for (guint left = wanted; left != 0; left &= left - 1) {
-        const guint v = (guint)__builtin_ctz(left);
-        finish(cb + v * LANES, cr + v * LANES, &block, v, matrix);
+        for (guint v = 0; v < count; v++)
+            far |= (guint)look(&block, v, matrix) << v;
+        for (guint step = 1; step < STEPS && far != 0; step++) {
+            for (guint left = far; left != 0; left &= left - 1) {
+                const guint v = (guint)__builtin_ctz(left);
+                move(&block, v, step);
+                if (!look(&block, v, matrix))
+                    far &= ~(1u << v);
+            }
+        }
+        for (guint v = 0; v < count; v++)
+            finish(cb + at[v], cr + at[v], &block, v, matrix);
     }
 }
 
-/* What is raised lies on 1/8 .. 2, and that of greys, 1, here: within an octave, where colours near
- * them see no seam. */
-#define GREY 0.75f
-
-/* (x / GREY)^(5/12) by octaves: error under 1e-4. */
-static const float power[4][4]
-    __attribute__((aligned(16))) = {{5.9198222f, 0.98775178f, 0.16481131f, 0.027499588f},
-                                    {-5.3479557f, -1.7846662f, -0.59556085f, -0.1987446f},
-                                    {2.6276922f, 1.7537742f, 1.1705037f, 0.78121758f},
-                                    {0.21756943f, 0.29042035f, 0.38766465f, 0.51747024f}};
-
-/* (x / 1.055)^-0.8, x = Y' + 0.055 on 1/8 .. 2: 1 / f of a grey off the toes, to 1.4e-4 of itself.
- * Columns are halves of octaves: the exponent and the highest bit of the mantissa. */
+/* (x / 1.055)^-0.8 / 100, x = Y' + 0.055 on 1/8 .. 2: 1 / 100 f of a grey off the toes, to 1.4e-4
+ * of itself. Columns are halves of octaves: the exponent and the highest bit of the mantissa. */
 static const float inverse_f[4][LANES]
-    __attribute__((aligned(32))) = {{-845.06061f, -230.67189f, -60.669983f, -16.560778f,
-                                     -4.3557191f, -1.1889585f, -0.31271297f, -0.08535967f},
-                                    {537.01526f, 205.32982f, 77.108566f, 29.482754f, 11.071811f,
-                                     4.2333488f, 1.5897714f, 0.60785508f},
-                                    {-129.5123f, -69.593109f, -37.192638f, -19.985373f, -10.680781f,
-                                     -5.7392912f, -3.0672488f, -1.6481786f},
-                                    {14.956964f, 11.333403f, 8.5905199f, 6.5093307f, 4.9339581f,
-                                     3.7386286f, 2.8338146f, 2.1472783f}};
+    __attribute__((aligned(32))) = {{-8.4506061f, -2.3067189f, -0.60669983f, -0.16560778f,
+                                     -0.043557191f, -0.011889585f, -0.0031271297f, -0.0008535967f},
+                                    {5.3701526f, 2.0532982f, 0.77108566f, 0.29482754f, 0.11071811f,
+                                     0.042333488f, 0.015897714f, 0.0060785508f},
+                                    {-1.295123f, -0.69593109f, -0.37192638f, -0.19985373f,
+                                     -0.10680781f, -0.057392912f, -0.030672488f, -0.016481786f},
+                                    {0.14956964f, 0.11333403f, 0.085905199f, 0.065093307f,
+                                     0.049339581f, 0.037386286f, 0.028338146f, 0.021472783f}};
 
-/* How far `got` may be from luma on the short way, as a share of luma + 0.055: again about an
- * eighth of an 8-bit code value of Cb or Cr is the most that it makes. */
-#define NEAR 0.004f
-
-/* Encoded, where sRGB's toe ends, and luma where that of L* surely has. */
+/* Encoded, where sRGB's toe ends, and luma where that of L* surely has for X and Y. */
 #define TOE 0.0405f
-#define DARKEST 0.1f
-
-static inline __m256 five_twelfths(__m256 x)
-{
-    const __m256i column = _mm256_srli_epi32(_mm256_castps_si256(x), 23);
-    __m256 value = _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)power[0]), column);
-    for (guint i = 1; i < 4; i++)
-        value = _mm256_fmadd_ps(
-            value, x, _mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)power[i]), column));
-    return value;
-}
+#define DARKEST 0.105f
 
 static inline __m256 inverse_of_f(__m256 x)
 {
@@ -253,127 +268,112 @@ static inline __m256 inverse_of_f(__m256 x)
     return value;
 }
 
-static inline __m256 cube(__m256 x)
+/* A polynomial of MleuChromaMatrix: the rows of one power of u, then these. */
+static inline __m256 pale(const __m256 *c, __m256 u, __m256 v)
 {
-    return _mm256_mul_ps(_mm256_mul_ps(x, x), x);
+    const __m256 row3 = _mm256_fmadd_ps(c[12], v, c[11]);
+    const __m256 row2 = _mm256_fmadd_ps(_mm256_fmadd_ps(c[10], v, c[9]), v, c[8]);
+    const __m256 row1 =
+        _mm256_fmadd_ps(_mm256_fmadd_ps(_mm256_fmadd_ps(c[7], v, c[6]), v, c[5]), v, c[4]);
+    const __m256 row0 =
+        _mm256_fmadd_ps(_mm256_fmadd_ps(_mm256_fmadd_ps(c[3], v, c[2]), v, c[1]), v, c[0]);
+    const __m256 from2 = _mm256_fmadd_ps(_mm256_fmadd_ps(c[13], u, row3), u, row2);
+    return _mm256_fmadd_ps(row0, v, _mm256_mul_ps(_mm256_fmadd_ps(from2, u, row1), u));
 }
 
-static inline __m256 least_of(__m256 a, __m256 b, __m256 c)
-{
-    return _mm256_min_ps(_mm256_min_ps(a, b), c);
-}
-
-static inline __m256 most_of(__m256 a, __m256 b, __m256 c)
-{
-    return _mm256_max_ps(_mm256_max_ps(a, b), c);
-}
-
-/* What the short way keeps of a vector between its stages; X, Y, Z then R, G, B are relative to the
- * grey of the same luma. */
+/* What the short way keeps of a vector between its stages. */
 typedef struct {
-    __m256 x[VECTORS], y[VECTORS], z[VECTORS], good[VECTORS];
-} Relative;
+    __m256 u[VECTORS], v[VECTORS], good[VECTORS];
+} Pale;
 
-static inline void quick_start(Relative *relative, guint v, __m256 luma, __m256 a, __m256 b,
-                               const float *by)
+static inline void pale_start(Pale *block, guint k, __m256 luma, __m256 a, __m256 b,
+                              const Matrix *matrix)
 {
     const __m256 inverse = inverse_of_f(_mm256_add_ps(luma, set(0.055f)));
-    const __m256 da = _mm256_mul_ps(_mm256_mul_ps(a, set(1.0f / 500)), inverse);
-    const __m256 db = _mm256_mul_ps(_mm256_mul_ps(b, set(1.0f / 200)), inverse);
-    const __m256 along_a =
-        _mm256_fmadd_ps(set(by[3]), db, _mm256_fmadd_ps(set(by[2]), da, set(by[0])));
-    const __m256 along_b = _mm256_fmadd_ps(set(by[4]), db, set(by[1]));
-    const __m256 f = _mm256_fmadd_ps(along_a, da, _mm256_fmadd_ps(along_b, db, set(1)));
-    const __m256 fx = _mm256_add_ps(f, da), fz = _mm256_sub_ps(f, db);
-    relative->x[v] = cube(fx);
-    relative->y[v] = cube(f);
-    relative->z[v] = cube(fz);
-    relative->good[v] = _mm256_and_ps(
-        _mm256_cmp_ps(luma, set(DARKEST), _CMP_GT_OQ),
-        _mm256_cmp_ps(_mm256_min_ps(fx, fz), _mm256_mul_ps(inverse, set(6.0f / 29)), _CMP_GT_OQ));
-}
-
-static inline void quick_raise(Relative *relative, guint v, const float rgb[3][3])
-{
-    const __m256 x = relative->x[v], y = relative->y[v], z = relative->z[v];
-    const __m256 red = dot(rgb[0], x, y, z), green = dot(rgb[1], x, y, z),
-                 blue = dot(rgb[2], x, y, z);
-    const __m256 inside =
-        _mm256_and_ps(_mm256_cmp_ps(least_of(red, green, blue), set(0.125f), _CMP_GE_OQ),
-                      _mm256_cmp_ps(most_of(red, green, blue), set(2), _CMP_LT_OQ));
-    relative->good[v] = _mm256_and_ps(relative->good[v], inside);
-    relative->x[v] = five_twelfths(red);
-    relative->y[v] = five_twelfths(green);
-    relative->z[v] = five_twelfths(blue);
+    const __m256 u = _mm256_mul_ps(a, inverse), v = _mm256_mul_ps(b, inverse);
+    /* The ellipse that the polynomials hold in. */
+    const __m256 x = _mm256_mul_ps(u, set(1 / MLEU_PALE_U)),
+                 y = _mm256_fmadd_ps(v, set(1 / MLEU_PALE_V), set(-MLEU_PALE_MIDDLE / MLEU_PALE_V));
+    const __m256 distance = _mm256_fmadd_ps(y, y, _mm256_mul_ps(x, _mm256_add_ps(x, y)));
+    /* f of Z over that of the grey, to first order, against where its toe ends. The second would
+     * raise it. */
+    const __m256 along_a = _mm256_fmadd_ps(_mm256_mul_ps(matrix->start[0], set(0.2f)), u, set(1));
+    const __m256 room =
+        _mm256_fmadd_ps(inverse, set(-600.0f / 29), _mm256_fmadd_ps(v, set(-0.5f), along_a));
+    block->u[k] = u;
+    block->v[k] = v;
+    block->good[k] =
+        _mm256_and_ps(_mm256_and_ps(_mm256_cmp_ps(distance, set(1), _CMP_LT_OQ),
+                                    _mm256_cmp_ps(room, _mm256_setzero_ps(), _CMP_GT_OQ)),
+                      _mm256_cmp_ps(luma, set(DARKEST), _CMP_GT_OQ));
 }
 
 /* Returns: whether all of the vector is good. If not, nothing is written. */
-static inline gboolean quick_finish(float *cb, float *cr, const Relative *relative, guint v,
-                                    __m256 luma, const MleuChromaMatrix *matrix)
+static inline gboolean pale_finish(float *to_cb, float *to_cr, const Pale *block, guint k,
+                                   __m256 luma, const Matrix *matrix)
 {
-    const float weights[3] = {matrix->kr, matrix->kg, matrix->kb};
     const __m256 scale = _mm256_add_ps(luma, set(0.055f));
-    const __m256 got = dot(weights, relative->x[v], relative->y[v], relative->z[v]);
-    const __m256 red = _mm256_mul_ps(_mm256_sub_ps(relative->x[v], got), scale),
-                 green = _mm256_mul_ps(_mm256_sub_ps(relative->y[v], got), scale),
-                 blue = _mm256_mul_ps(_mm256_sub_ps(relative->z[v], got), scale);
-    const __m256 away = _mm256_andnot_ps(set(-0.0f), _mm256_sub_ps(got, set(1)));
-    const __m256 lowest = _mm256_add_ps(least_of(red, green, blue), luma),
-                 above = most_of(red, green, blue), white = _mm256_sub_ps(set(1), luma);
-    const __m256 good = _mm256_and_ps(relative->good[v],
-                                      _mm256_and_ps(_mm256_cmp_ps(away, set(NEAR), _CMP_LT_OQ),
-                                                    _mm256_cmp_ps(lowest, set(TOE), _CMP_GT_OQ)));
-    /* Black has no colour, whatever came of it. */
-    const __m256 black = _mm256_cmp_ps(luma, _mm256_setzero_ps(), _CMP_LE_OQ);
-    if (_mm256_movemask_ps(_mm256_or_ps(good, black)) != 0xff)
+    const __m256 cb = _mm256_mul_ps(scale, pale(matrix->pale_cb, block->u[k], block->v[k]));
+    const __m256 cr = _mm256_mul_ps(scale, pale(matrix->pale_cr, block->u[k], block->v[k]));
+    const __m256 blue = _mm256_fmadd_ps(cb, matrix->to_blue, luma),
+                 red = _mm256_fmadd_ps(cr, matrix->to_red, luma),
+                 green = _mm256_fmadd_ps(cb, matrix->green_with_cb,
+                                         _mm256_fmadd_ps(cr, matrix->green_with_cr, luma));
+    const __m256 inside =
+        _mm256_and_ps(_mm256_cmp_ps(least_of(red, green, blue), set(TOE), _CMP_GT_OQ),
+                      _mm256_cmp_ps(most_of(red, green, blue), set(1), _CMP_LE_OQ));
+    /* Black and white have no colour, whatever came of them. */
+    const __m256 neutral = _mm256_or_ps(_mm256_cmp_ps(luma, _mm256_setzero_ps(), _CMP_LE_OQ),
+                                        _mm256_cmp_ps(luma, set(1), _CMP_GE_OQ));
+    const __m256 good = _mm256_or_ps(_mm256_and_ps(block->good[k], inside), neutral);
+    if (_mm256_movemask_ps(good) != 0xff)
         return FALSE;
-    __m256 share = _mm256_andnot_ps(black, set(1));
-    const __m256 beyond = _mm256_cmp_ps(above, white, _CMP_GT_OQ);
-    if (_mm256_movemask_ps(beyond) != 0)
-        share =
-            _mm256_andnot_ps(black, _mm256_blendv_ps(set(1), _mm256_div_ps(white, above), beyond));
-    _mm256_storeu_ps(cb, _mm256_mul_ps(_mm256_mul_ps(share, set(0.5f / (1 - matrix->kb))), blue));
-    _mm256_storeu_ps(cr, _mm256_mul_ps(_mm256_mul_ps(share, set(0.5f / (1 - matrix->kr))), red));
+    _mm256_storeu_ps(to_cb, _mm256_andnot_ps(neutral, cb));
+    _mm256_storeu_ps(to_cr, _mm256_andnot_ps(neutral, cr));
     return TRUE;
 }
 
-static void chroma_block(float *cb, float *cr, const float *y, const float *a, const float *b,
-                         const MleuChromaMatrix *matrix, const float from_grey[3][3])
+/* Returns: a bit for each vector that is left. */
+static inline guint32 pale_block(float *cb, float *cr, const float *y, const float *a,
+                                 const float *b, const Matrix *matrix)
 {
-    Relative relative;
-    guint left = 0;
+    Pale block;
+    guint32 left = 0;
     for (guint v = 0; v < VECTORS; v++)
-        quick_start(&relative, v, _mm256_loadu_ps(y + v * LANES), _mm256_loadu_ps(a + v * LANES),
-                    _mm256_loadu_ps(b + v * LANES), matrix->start);
+        pale_start(&block, v, _mm256_loadu_ps(y + v * LANES), _mm256_loadu_ps(a + v * LANES),
+                   _mm256_loadu_ps(b + v * LANES), matrix);
     for (guint v = 0; v < VECTORS; v++)
-        quick_raise(&relative, v, from_grey);
-    for (guint v = 0; v < VECTORS; v++)
-        left |= (guint)!quick_finish(cb + v * LANES, cr + v * LANES, &relative, v,
-                                     _mm256_loadu_ps(y + v * LANES), matrix)
+        left |= (guint32)!pale_finish(cb + v * LANES, cr + v * LANES, &block, v,
+                                      _mm256_loadu_ps(y + v * LANES), matrix)
                 << v;
-    if (left != 0)
-        search(cb, cr, y, a, b, left, matrix);
+    return left;
+}
+
+/* A multiple of PIXELS, RUN vectors at most. */
+static void chroma_run(float *cb, float *cr, const float *y, const float *a, const float *b,
+                       gsize n, const Matrix *matrix)
+{
+    guint32 left = 0;
+    for (gsize i = 0; i < n; i += PIXELS)
+        left |= pale_block(cb + i, cr + i, y + i, a + i, b + i, matrix) << i / LANES;
+    search(cb, cr, y, a, b, left, matrix);
 }
 
 void mleu_f32_chroma__avx2(float *cb, float *cr, const float *y, const float *a, const float *b,
                            gsize n, const MleuChromaMatrix *matrix)
 {
-    /* Of its own, so that no output can lie in it as far as compilers know. */
-    const MleuChromaMatrix own = *matrix;
-    float from_grey[3][3];
-    for (guint k = 0; k < 9; k++)
-        from_grey[k / 3][k % 3] = GREY * own.rgb[k / 3][k % 3];
-    gsize i = 0;
-    for (; i + PIXELS <= n; i += PIXELS)
-        chroma_block(cb + i, cr + i, y + i, a + i, b + i, &own, from_grey);
-    if (i == n)
+    Matrix own;
+    const gsize whole = n - n % PIXELS, bytes = (n - whole) * sizeof(float);
+    spread(&own, matrix);
+    for (gsize i = 0; i < whole; i += RUN * LANES)
+        chroma_run(cb + i, cr + i, y + i, a + i, b + i, MIN(whole - i, (gsize)RUN * LANES), &own);
+    if (bytes == 0)
         return;
     float rest[5][PIXELS] = {0};
-    const gsize bytes = (n - i) * sizeof(float);
-    memcpy(rest[0], y + i, bytes);
-    memcpy(rest[1], a + i, bytes);
-    memcpy(rest[2], b + i, bytes);
-    chroma_block(rest[3], rest[4], rest[0], rest[1], rest[2], &own, from_grey);
-    memcpy(cb + i, rest[3], bytes);
-    memcpy(cr + i, rest[4], bytes);
+    memcpy(rest[0], y + whole, bytes);
+    memcpy(rest[1], a + whole, bytes);
+    memcpy(rest[2], b + whole, bytes);
+    chroma_run(rest[3], rest[4], rest[0], rest[1], rest[2], PIXELS, &own);
+    memcpy(cb + whole, rest[3], bytes);
+    memcpy(cr + whole, rest[4], bytes);
 }

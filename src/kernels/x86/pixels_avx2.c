@@ -58,6 +58,35 @@ void mleu_f32_filter__avx2(float *out, gsize n, const float *in, const MleuFilte
     mleu_f32_filter__c(out + i, n - i, in, &rest);
 }
 
+/* Two entries and those after them. */
+static inline __m128 load_entries(const float *table, gint32 first, gint32 second)
+{
+    return _mm_loadh_pi(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i_u *)(table + first))),
+                        (const __m64 *)(table + second));
+}
+
+void mleu_f32_interpolate__avx2(float *out, const float *x, gsize n, const float *table)
+{
+    gsize i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const __m256 place = _mm256_loadu_ps(x + i);
+        const __m256i whole = _mm256_cvttps_epi32(place);
+        gint32 at[LANES];
+        _mm256_storeu_si256((__m256i_u *)at, whole);
+        /* Samples 0, 1 and 4, 5; 2, 3 and 6, 7. */
+        const __m256 first = _mm256_set_m128(load_entries(table, at[4], at[5]),
+                                             load_entries(table, at[0], at[1])),
+                     second = _mm256_set_m128(load_entries(table, at[6], at[7]),
+                                              load_entries(table, at[2], at[3]));
+        const __m256 low = _mm256_shuffle_ps(first, second, 0x88),
+                     high = _mm256_shuffle_ps(first, second, 0xdd);
+        const __m256 part = _mm256_sub_ps(place, _mm256_cvtepi32_ps(whole));
+        _mm256_storeu_ps(out + i,
+                         _mm256_add_ps(low, _mm256_mul_ps(_mm256_sub_ps(high, low), part)));
+    }
+    mleu_f32_interpolate__c(out + i, x + i, n - i, table);
+}
+
 /* Eight samples read from eight neighbouring cells, where they do; the last cells of a row where
  * there are no eight from the first on. */
 void mleu_f32_widen__avx2(float *out, gsize n, const MleuWiden *job)
