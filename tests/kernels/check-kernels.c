@@ -288,8 +288,9 @@ static void check_annealed_mean(const MleuKernels *kernels)
     }
 }
 
-/* The colours themselves are checked in tests/unit/test-color-math.c; here that tiers agree, to an
- * eighth of an 8-bit code value, whatever the start, and blocks have no seams. */
+/* The colours themselves are checked in tests/unit/test-color-math.c; here that tiers agree, whatever
+ * the start, and blocks have no seams. A search may stop 1e-3 of luma short, of which Cr gets 1 / 1.402
+ * where red is cut off: a fifth of an 8-bit code value. */
 static void check_chroma_of(const MleuKernels *kernels, MleuMatrix of, float range, gsize most)
 {
     MleuChromaMatrix matrix;
@@ -310,8 +311,8 @@ static void check_chroma_of(const MleuKernels *kernels, MleuMatrix of, float ran
             float one_cb, one_cr;
             mleu_kernels_get(MLEU_TIER_C)
                 ->f32_chroma(&one_cb, &one_cr, &y[i], &a[i], &b[i], 1, &matrix);
-            check_close(cb[i], (double)one_cb, 5e-4);
-            check_close(cr[i], (double)one_cr, 5e-4);
+            check_close(cb[i], (double)one_cb, 8e-4);
+            check_close(cr[i], (double)one_cr, 8e-4);
         }
         /* In place. */
         kernels->f32_chroma(a, b, y, a, b, n, &matrix);
