@@ -342,7 +342,7 @@ typedef struct {
        ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)). */                                               \
     X(void, f32_filter, (float *out, gsize n, const float *in, const MleuFilter *filter))          \
     /* Between the entries of a table: table[k] + (table[k + 1] - table[k]) (x - k), k the whole   \
-       part of x, which is not negative. out may be x. */                                                     \
+       part of x, which is not negative. out may be x. */                                          \
     X(void, f32_interpolate, (float *out, const float *x, gsize n, const float *table))            \
     /* n samples, MLEU_WIDE at most, between the cells of each row; those of the next row are      \
        MLEU_WIDE further on. */                                                                    \

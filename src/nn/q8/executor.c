@@ -98,35 +98,50 @@ static guint8 *pixel_at(const Value *value, guint index)
     return value->data + index * value->pixel;
 }
 
-/* Pointers to what each tap sees of `count` output pixels from `first` on: taps x count. */
-static void gather(const Step *step, guint first, guint count, const guint8 **pointers)
+/* Pointers to what each tap sees of `n` pixels of output row `oy`, from `ox` on; those of a tap are
+ * `apart` from those of the one before. */
+static void gather_row(const Step *step, guint oy, guint ox, guint n, const guint8 **pointers,
+                       guint apart)
 {
     const MleuNode *node = step->node;
     const Value *in = &step->in[0];
+    const gint stride = (gint)node->stride;
+    for (guint ky = 0; ky < node->kernel_h; ky++) {
+        const gint y = (gint)(oy * node->stride + ky * node->dilation) - (gint)node->pad_top;
+        const gboolean inside = y >= 0 && y < (gint)in->h;
+        for (guint kx = 0; kx < node->kernel_w; kx++, pointers += apart) {
+            /* Of the first pixel; of pixels begin .. end - 1 it is inside. */
+            const gint x = (gint)(ox * node->stride + kx * node->dilation) - (gint)node->pad_left;
+            const gint after = inside ? ((gint)in->w - x + stride - 1) / stride : 0;
+            const guint end = (guint)CLAMP(after, 0, (gint)n);
+            const guint begin = MIN(x < 0 ? (guint)(-x + stride - 1) / node->stride : 0, end);
+            for (guint p = 0; p < begin; p++)
+                pointers[p] = step->layer->padding;
+            if (begin < end) {
+                const guint8 *from =
+                    pixel_at(in, (guint)y * in->w + (guint)(x + (gint)begin * stride));
+                for (guint p = begin; p < end; p++, from += node->stride * in->pixel)
+                    pointers[p] = from;
+            }
+            for (guint p = end; p < n; p++)
+                pointers[p] = step->layer->padding;
+        }
+    }
+}
+
+/* Likewise of `count` pixels from `first` on, of one row or several: taps x count. */
+static void gather(const Step *step, guint first, guint count, const guint8 **pointers)
+{
     if (step->pointwise) {
-        for (guint p = 0; p < count; p++)
-            pointers[p] = pixel_at(in, first + p);
+        const guint8 *from = pixel_at(&step->in[0], first);
+        for (guint p = 0; p < count; p++, from += step->in[0].pixel)
+            pointers[p] = from;
         return;
     }
-    guint oy = first / step->out.w, ox = first % step->out.w;
-    for (guint p = 0; p < count; p++) {
-        const gint top = (gint)(oy * node->stride) - (gint)node->pad_top;
-        const gint left = (gint)(ox * node->stride) - (gint)node->pad_left;
-        const guint8 **pointer = pointers + p;
-        for (guint ky = 0; ky < node->kernel_h; ky++) {
-            const gint y = top + (gint)(ky * node->dilation);
-            const gboolean inside = y >= 0 && y < (gint)in->h;
-            const guint8 *row = inside ? pixel_at(in, (guint)y * in->w) : NULL;
-            for (guint kx = 0; kx < node->kernel_w; kx++, pointer += count) {
-                const gint x = left + (gint)(kx * node->dilation);
-                *pointer = inside && x >= 0 && x < (gint)in->w ? row + (gsize)x * in->pixel
-                                                               : step->layer->padding;
-            }
-        }
-        if (++ox == step->out.w) {
-            ox = 0;
-            oy++;
-        }
+    for (guint done = 0, n; done < count; done += n) {
+        const guint oy = (first + done) / step->out.w, ox = (first + done) % step->out.w;
+        n = MIN(count - done, step->out.w - ox);
+        gather_row(step, oy, ox, n, pointers + done, count);
     }
 }
 
