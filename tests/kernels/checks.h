@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of check-kernels share. */
+#pragma once
+
+#include "kernels/tiers.h"
+
+/* The same numbers in every run: from -1 up to 1, and from 0 to 255. */
+float next_random(void);
+guint8 next_byte(void);
+
+/* checks-q8.c */
+void check_q8_conv(const MleuKernels *kernels);
+void check_q8_logits(const MleuKernels *kernels);
+void check_q8_dwconv(const MleuKernels *kernels);
+void check_q8_mean(const MleuKernels *kernels);
+void check_q8_add(const MleuKernels *kernels);
