@@ -84,8 +84,7 @@ class Trainee:
         self.folder = arguments.run / configuration["name"]
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(self.training["seed"])
-        self.encoders = arguments.encoders or arguments.data / "encoders"
-        nodes, pretrained = network.build(configuration, self.encoders)
+        nodes, pretrained = network.build(configuration, arguments.encoders or arguments.data / "encoders")
         self.model = graph.GraphModule(nodes).to(device, memory_format=torch.channels_last)
         if (configuration.get("embedding") or {}).get("normalized"):
             self.model.unfold(pretrained, pictures)
@@ -250,7 +249,7 @@ def main():
     parser.add_argument("--run", required=True, type=pathlib.Path)
     parser.add_argument("--cache", type=pathlib.Path, help="folder of the decoded photos (default: RUN/cache)")
     parser.add_argument("--encoders", type=pathlib.Path, help="folder of the ImageNet networks (default: DATA/encoders)")
-    parser.add_argument("--checkpoint-seconds", type=float, default=150)
+    parser.add_argument("--checkpoint-seconds", type=float, default=300)
     parser.add_argument("--compile", action="store_true", help="compile the networks first (for a GPU)")
     parser.add_argument("--steps", type=int, help="stop (with a checkpoint) after this many; the schedule stays")
     arguments = parser.parse_args()
@@ -270,7 +269,7 @@ def main():
 
     batches = data.Batches(photos, schedule, sampling, seed)
     pictures = []
-    while sum(map(len, pictures)) < CALIBRATION and len(pictures) < schedule.steps:
+    while sum(map(len, pictures)) < CALIBRATION and len(pictures) < schedule.starts[1]:  # of one size
         pictures.append(color.lightness_from_luma(batches[len(pictures)][1])[:, None])
     judge = held_out.HeldOut(photos)
     trainees = [Trainee(c, arguments, histogram, pictures, device, precision) for c in configurations]

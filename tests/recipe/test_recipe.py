@@ -32,7 +32,7 @@ import export  # noqa: E402
 import run_model  # noqa: E402
 import tap  # noqa: E402
 import train  # noqa: E402
-from mleu_training import color, config, data, film, losses, safetensors  # noqa: E402
+from mleu_training import color, config, data, film, held_out, losses, safetensors  # noqa: E402
 from mleu_training.quantized import QuantizedModel  # noqa: E402
 from planes import read_planes  # noqa: E402
 
@@ -175,11 +175,29 @@ def test_held_out(place):
     assert set(drawn) == set(photos.chosen)
 
 
+def test_judge(place):
+    """Half of the true colours are worth much at the saturation that brings them to the ratio; no colours are worth nothing."""
+    judge = held_out.HeldOut(data.Photos(place.folder / "cache", 16, CPU), side=64, batch=3)
+    assert [len(lightness) for lightness, _, _ in judge.batches] == [3, 1]
+
+    def figure(share):
+        truths = iter(judge.batches)
+        return judge(argparse.Namespace(
+            averaged=lambda lightness: share * torch.nn.functional.avg_pool2d(next(truths)[2][:, 1:], 4), config={},
+            objective=argparse.Namespace(colours=lambda output, temperature: output), precision=torch.float32))
+
+    known = figure(0.5)
+    assert known["held_out"] > 2 and 1.2 < known["saturation"] < 1.8, known
+    assert figure(-0.5)["held_out"] < -2
+    assert figure(0) == {"held_out": None, "saturation": None}
+
+
 def exported(place):
     """(name, model file) of every kind of network after a few steps."""
     variants = [("mleu-classification", {}), ("mleu-regression", {}), ("mleu-combined", {}), ("zhang2016", {}),
                 ("mleu-combined", {"name": "clustered", "bins": "clustered", "classes": 40, "render_size": 64}),
-                ("mleu-classification", {"name": "alone", "embedding": None, "embedded": None})]
+                ("mleu-classification", {"name": "alone", "embedding": None, "embedded": None}),
+                ("mleu-combined", {"name": "normalized", "embedding": {"network": "vgg16", "trained": True, "normalized": True}})]
     paths = [place.config(name, **changes) for name, changes in variants]
     run = place.train("every", *paths)
     for path, (name, changes) in zip(paths, variants):

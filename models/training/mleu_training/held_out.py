@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from . import color, film
 
-SATURATIONS = (1.0, 1.2, 1.4, 1.6, 1.8, 2.1, 2.5)
+SATURATIONS = (0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.1, 2.5)
 # The share of the truth's colourfulness at which networks are compared: PSNR alone is best for pale colours.
 RATIO = 0.65
 
