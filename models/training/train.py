@@ -213,6 +213,8 @@ class Trainee:
             output = self.model(lightness, frozen, sample)
         with torch.autocast(lightness.device.type, self.teacher_precision, enabled=self.teacher_precision != torch.float32):
             taught = [teacher.logits(unaged) for teacher in self.teachers]
+        if sample:
+            taught = [theirs[:, :, sample[1]::stride, sample[2]::stride] for theirs in taught]
         terms = self.objective(output, target, shift // grid, taught)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * rate
@@ -269,7 +271,9 @@ def main():
 
     batches = data.Batches(photos, schedule, sampling, seed)
     pictures = []
-    while sum(map(len, pictures)) < CALIBRATION and len(pictures) < schedule.starts[1]:  # of one size
+    calibrated = any(c.get("quantized") or "starts_with" in c or (c.get("embedding") or {}).get("normalized")
+                     for c in configurations)
+    while calibrated and sum(map(len, pictures)) < CALIBRATION and len(pictures) < schedule.starts[1]:  # of one size
         pictures.append(color.lightness_from_luma(batches[len(pictures)][1])[:, None])
     judge = held_out.HeldOut(photos)
     trainees = [Trainee(c, arguments, histogram, pictures, device, precision) for c in configurations]

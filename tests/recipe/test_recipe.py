@@ -390,6 +390,27 @@ def test_teacher(place):
     assert abs(float(objective(pupils, torch.zeros(2, 2, 16, 16), taught=[of_itself])["teacher"])) < 1e-6
 
 
+def test_sampled_teacher(place):
+    """Where the loss is of a part of the pixels, a teacher is heard on these: one that is the pupil itself has nothing to say."""
+    run = place.train("sampled", place.config("mleu-classification"))
+    place.export(run, place.folder / "mleu-classification.json", run / "mleu-classification.safetensors")
+    pupil = config.load(place.config("mleu-classification", name="sampled", continues="mleu-classification",
+                                     teachers=["mleu-classification"], losses={"classes": None, "teacher": 1.0}))
+    assert pupil["loss_stride"] > 1
+    arguments = argparse.Namespace(run=run, data=place.data, encoders=None, compile=False)
+    histogram = data.ab_histogram(data.Photos(place.folder / "cache", 16, CPU), 20, 1)
+    trainee = train.Trainee(pupil, arguments, histogram, [], CPU, torch.float32)
+    trainee.model.eval()
+    heard, objective = [], trainee.objective
+    trainee.objective = lambda output, ab, shift, taught: heard.append((output, *taught)) or objective(output, ab, shift, taught)
+    lightness = 100 * torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(4))
+    trainee.advance(lightness, lightness, torch.zeros(2, 2, 64, 64), np.zeros(2, np.int64), None, 1.0, np.random.default_rng(1))
+    (output, taught), = heard
+    assert output.shape == taught.shape and output.shape[2] < 64
+    apart = (output - objective.device_undone - taught).abs().max()
+    assert apart < 0.1 < taught.abs().max(), apart
+
+
 def test_objective_of_what_is_shipped(_):
     """The mean term is of the distribution that the file gives; consistency is of the blend of both heads."""
     configuration = config.load(TRAINING / "configs" / "mleu-efficientnet.json") | {

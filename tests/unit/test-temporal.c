@@ -448,8 +448,8 @@ static Light flash_of_light(guint frame)
     return frame % 6 == 0 ? (Light){0.5f, 45} : (Light){1, 0};
 }
 
-/* Changes of the light do not part the frames: colours are as steady as without, in a pan that
- * leaves 0.49 of the flicker. */
+/* Changes of the light do not part the frames: colours are as steady as without. In a zoom, for in
+ * the pan the way leads too far for much to be kept. */
 static void test_light(void)
 {
     Light (*const lights[])(guint) = {fade_to_black, fade_from_white, flickering, flash_of_light};
@@ -459,18 +459,18 @@ static void test_light(void)
         double raw = 0, error = 0;
         for (guint f = 0; f < 28; f++) {
             const Light light = lights[k](f);
-            draw_scene(frame, f, seen_by_pan, 2, 40);
+            draw_scene(frame, f, seen_by_zoom, 2, 40);
             for (guint i = 0; i < PIXELS; i++)
                 frame->lightness[i] = CLAMP(frame->lightness[i] * light.gain + light.lift, 0, 100);
             play(&player, frame, 0.04, 0.3, TRUE);
             if (f < 13)
                 continue;
-            error += scene_error(frame, f, seen_by_pan) / 15;
+            error += scene_error(frame, f, seen_by_zoom) / 15;
             memcpy(frame->out, frame->ab, sizeof frame->out);
-            raw += scene_error(frame, f, seen_by_pan) / 15;
+            raw += scene_error(frame, f, seen_by_zoom) / 15;
         }
         g_test_message("light %u: %.2f of %.2f", k, error, raw);
-        g_assert_cmpfloat(error, <, 0.5 * raw);
+        g_assert_cmpfloat(error, <, 0.45 * raw);
         player_free(&player);
     }
     g_free(frame);
