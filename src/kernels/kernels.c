@@ -15,6 +15,8 @@ static void fill(void)
 #if defined(__x86_64__)
     for (guint tier = MLEU_TIER_AVX2; tier < MLEU_N_TIERS; tier++)
         tables[tier] = (MleuKernels){MLEU_KERNEL_LIST(AVX2_ENTRY).q8_pixels = 6};
+    /* VNNI does four products where it would do two of 16 bits; AVX2 does two of either. */
+    tables[MLEU_TIER_AVX2].q8_by_winograd = TRUE;
 #if defined(MLEU_HAVE_AVXVNNI)
     MleuKernels *vnni = &tables[MLEU_TIER_AVXVNNI];
     vnni->q8_conv = mleu_q8_conv__avxvnni;

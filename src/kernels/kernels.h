@@ -204,6 +204,70 @@ typedef struct {
     gint32 zero_a, zero_b, zero, low, high;
 } MleuQ8Add;
 
+/**
+ * A tile of a quantised 3 x 3 convolution by Winograd's method: 2 x 4 outputs, F(2, 3) along y and
+ * F(4, 3) along x, from 4 x 6 pixels, of which as many points are made. In whole numbers the
+ * weights are 48 times as large, 2 x 24, and fit into 16 bits; so do the points, -4080 .. 4080.
+ * F(4, 3) along both would need 73152.
+ */
+#define MLEU_Q8_TILE_H 2
+#define MLEU_Q8_TILE_W 4
+#define MLEU_Q8_WINDOW_H 4
+#define MLEU_Q8_WINDOW_W 6
+#define MLEU_Q8_POINTS (MLEU_Q8_WINDOW_H * MLEU_Q8_WINDOW_W)
+
+/** Most that the sizes of an output's weights may add up to for q8_winograd: sixteen times a sum
+ * stays within 32 bits. */
+#define MLEU_Q8_WINOGRAD_MOST (G_MAXINT32 / 16 / 255)
+
+/** Transformed channels of a point: padded so that whole vectors are written. */
+static inline gsize mleu_q8_winograd_row(guint channels)
+{
+    return (channels + 15) / 16 * (gsize)16;
+}
+
+/** Values of the transformed weights for MLEU_Q8_OUTPUTS outputs: channels go in pairs. */
+static inline gsize mleu_q8_winograd_block(guint channels)
+{
+    return (gsize)MLEU_Q8_POINTS * MLEU_Q8_OUTPUTS * ((channels + 1) / 2 * 2);
+}
+
+/** Bytes that q8_winograd needs besides: transformed inputs, and the sums of a block of outputs. */
+static inline gsize mleu_q8_winograd_scratch(guint tiles, guint channels)
+{
+    return MLEU_Q8_POINTS * (gsize)tiles *
+           (mleu_q8_winograd_row(channels) * sizeof(gint16) + MLEU_Q8_OUTPUTS * sizeof(gint32));
+}
+
+/**
+ * MleuQ8Winograd: some tiles of a quantised 3 x 3 convolution.
+ * @in: MLEU_Q8_POINTS x tiles pointers to @channels bytes, those of a row of the window one after
+ * the other.
+ * @out: the picture's first pixel; pixels @step bytes apart, @height x @width of them. What of a
+ * tile lies beyond is not written.
+ * @first: of the tiles, counted in rows of @columns.
+ * @weight: 48 G g G^T: [outputs / MLEU_Q8_OUTPUTS, rounded up][point][channels / 2, rounded
+ * up][MLEU_Q8_OUTPUTS][2], 0 beyond the channels.
+ * @to: as of q8_conv.
+ * @scratch: mleu_q8_winograd_scratch() bytes, aligned to 64, that no other thread uses meanwhile.
+ */
+typedef struct {
+    const guint8 *const *in;
+    guint8 *out;
+    gsize step;
+    guint tiles, channels, first, columns, height, width;
+    const gint16 *weight;
+    MleuRequantize to;
+    gpointer scratch;
+} MleuQ8Winograd;
+
+/** MleuQ8Affine: round((x scale + offset) / unit + zero), clamped to 0 .. 255; float32, rounded
+ * after each step, halves to even. */
+typedef struct {
+    float scale, offset, unit;
+    gint32 zero;
+} MleuQ8Affine;
+
 /** Sides of a tile of a 3 x 3 convolution by Winograd's method: outputs, and what they see. */
 #define MLEU_WINOGRAD_OUT 4
 #define MLEU_WINOGRAD_IN 6
@@ -300,12 +364,18 @@ typedef struct {
        the nearest, halves to even; `outputs`, rounded up to MLEU_Q8_OUTPUTS, of pixels `step`     \
        values apart. */                                                                            \
     X(void, q8_logits, (gint16 * out, gsize step, gsize outputs, const MleuQ8Tile *tile))          \
+    /* The same bytes as q8_conv's of 3 x 3 taps, `outputs` of each pixel, by Winograd's method    \
+       (Lavin and Gray 2016) in whole numbers modulo 2^32: what comes out is 48 times the sums. */ \
+    X(void, q8_winograd, (gsize outputs, const MleuQ8Winograd *job))                               \
     /* A depthwise convolution: out[p][c] from the sum over taps of in[t][p][c] weight[t][c]. */   \
     X(void, q8_dwconv, (guint8 * out, gsize step, const MleuQ8Tile *tile))                         \
     /* The annealed mean's sums over the classes of one pixel. */                                  \
     X(MleuQ8Mean, q8_mean, (const gint16 *logits, const MleuQ8Softmax *softmax))                   \
     X(void, q8_add,                                                                                \
       (guint8 * out, const guint8 *a, const guint8 *b, gsize n, const MleuQ8Add *job))             \
+    /* n values to bytes, `step` bytes apart. */                                                   \
+    X(void, q8_affine,                                                                             \
+      (guint8 * out, gsize step, const float *x, gsize n, const MleuQ8Affine *job))                \
     /* Sum of the absolute differences of two blocks of MLEU_SAD_BLOCK x MLEU_SAD_BLOCK bytes,     \
        whose rows are that many bytes apart. */                                                    \
     X(guint32, u8_sad, (const guint8 *a, gsize a_stride, const guint8 *b, gsize b_stride))         \
@@ -372,7 +442,8 @@ typedef struct {
 #define MLEU_KERNEL_MEMBER(type, name, arguments) type(*name) arguments;
 typedef struct {
     MLEU_KERNEL_LIST(MLEU_KERNEL_MEMBER)
-    guint q8_pixels; /* that q8_conv takes at a time: it likes multiples */
+    guint q8_pixels;         /* that q8_conv takes at a time: it likes multiples */
+    gboolean q8_by_winograd; /* whether q8_winograd is faster than q8_conv */
 } MleuKernels;
 
 /** The kernels of a tier, which the machine must have; each is the best at or below it. */

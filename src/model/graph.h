@@ -122,4 +122,14 @@ const MleuGraph *mleu_model_get_graph(const MleuModel *model);
  */
 gboolean mleu_model_make_floats(MleuModel *model);
 
+/**
+ * mleu_model_make_winograd: gives a convolution of a quantised model transformed weights, once for
+ * all streams, if it is one for Winograd's method; to be called before a thread reads them.
+ *
+ * Thread-safety: any thread, any time.
+ *
+ * Returns: whether it has them: also %FALSE where there is no memory.
+ */
+gboolean mleu_model_make_winograd(MleuModel *model, guint node);
+
 G_END_DECLS

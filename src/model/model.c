@@ -15,8 +15,8 @@ struct _MleuModel {
     char *license;
     MleuGraph *graph;
     MleuQ8Layer *q8_layers; /* by node; NULL where the graph is not quantised */
-    pthread_mutex_t
-        floats; /* guards the making of float32 weights; one that ThreadSanitizer sees */
+    pthread_mutex_t making; /* guards the making of weights in other forms than they were loaded
+                               in; one that ThreadSanitizer sees */
     guint64 parameters;
 };
 
@@ -51,7 +51,7 @@ MleuModel *mleu_model_load(const char *path, GError **error)
     }
     if (model != NULL) {
         g_atomic_ref_count_init(&model->references);
-        pthread_mutex_init(&model->floats, NULL);
+        pthread_mutex_init(&model->making, NULL);
         model->name = g_strdup(name);
         model->description = g_strdup(description != NULL ? description : "");
         model->license = g_strdup(license != NULL ? license : "");
@@ -81,7 +81,7 @@ void mleu_model_unref(MleuModel *model)
     g_free(model->license);
     mleu_q8_layers_free(model->q8_layers, model->graph);
     mleu_graph_free(model->graph);
-    pthread_mutex_destroy(&model->floats);
+    pthread_mutex_destroy(&model->making);
     g_free(model);
 }
 
@@ -153,7 +153,7 @@ const MleuGraph *mleu_model_get_graph(const MleuModel *model)
 gboolean mleu_model_make_floats(MleuModel *model)
 {
     gboolean good = TRUE;
-    pthread_mutex_lock(&model->floats);
+    pthread_mutex_lock(&model->making);
     for (guint i = 0; i < model->graph->n_nodes && good; i++) {
         MleuNode *node = &model->graph->nodes[i];
         if (node->op == MLEU_OP_CONV2D && node->weight == NULL && node->winograd == NULL) {
@@ -167,8 +167,17 @@ gboolean mleu_model_make_floats(MleuModel *model)
             g_clear_pointer(&node->weight, g_free);
         }
     }
-    pthread_mutex_unlock(&model->floats);
+    pthread_mutex_unlock(&model->making);
     return good;
+}
+
+gboolean mleu_model_make_winograd(MleuModel *model, guint node)
+{
+    pthread_mutex_lock(&model->making);
+    const gboolean has =
+        mleu_q8_layer_make_winograd(&model->q8_layers[node], &model->graph->nodes[node]);
+    pthread_mutex_unlock(&model->making);
+    return has;
 }
 
 guint64 mleu_model_get_macs(const MleuModel *model, guint width, guint height)

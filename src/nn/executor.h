@@ -18,7 +18,7 @@ typedef struct {
  * @run: writes a*, then b*, of the head's grid to @result; ends early where *@cancel becomes not 0.
  */
 typedef struct {
-    gpointer (*new)(const MleuModel *model, const MleuShape *shapes, MleuPool *pool,
+    gpointer (*new)(MleuModel *model, const MleuShape *shapes, MleuPool *pool,
                     const float *input);
     void (*free)(gpointer state);
     void (*run)(gpointer state, float temperature, const gint *cancel, float *result);

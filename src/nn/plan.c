@@ -107,9 +107,7 @@ MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPrecisi
             plan->input = mleu_arena_allocate((gsize)width * height, sizeof(float));
             plan->result = mleu_try_new0(float, (gsize)2 * last->h * last->w);
         }
-        const gboolean has_weights =
-            plan->executor != &mleu_f32_executor || mleu_model_make_floats(model);
-        if (plan->input != NULL && plan->result != NULL && has_weights)
+        if (plan->input != NULL && plan->result != NULL)
             plan->state = plan->executor->new (model, plan->shapes, pool, plan->input);
         if (plan->state == NULL)
             no_memory(width, height, error);

@@ -481,11 +481,13 @@ static const Check checks[] = {
     {"annealed-mean", check_annealed_mean},
     {"chroma", check_chroma},
     {"q8-conv", check_q8_conv},
+    {"q8-winograd", check_q8_winograd},
     {"q8-logits", check_q8_logits},
     {"q8-mean", check_q8_mean},
     {"q8-dwconv", check_q8_dwconv},
     {"enlarge", check_enlarge},
     {"q8-add", check_q8_add},
+    {"q8-affine", check_q8_affine},
     {"u8-sad", check_sad},
     {"s16-walk", check_walk},
 };

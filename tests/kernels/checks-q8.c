@@ -5,6 +5,7 @@
 
 #include "checks.h"
 #include "nn/arena.h"
+#include "nn/q8/layers.h"
 
 /* Pairs of one sign add up to at most 128. */
 static gint8 next_weight(void)
@@ -151,6 +152,99 @@ void check_q8_conv(const MleuKernels *kernels)
     }
 }
 
+/* A convolution of so many channels and outputs, its weights as large as they may be in every tenth
+ * round, and what q8_winograd makes of them. */
+static void random_layer(MleuQ8Layer *layer, MleuNode *node, guint round, guint channels,
+                         guint outputs)
+{
+    const guint blocks = (outputs + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS;
+    const gsize block = mleu_q8_block_bytes(9, channels);
+    *node = (MleuNode){.op = MLEU_OP_CONV2D,
+                       .channels = outputs,
+                       .kernel_h = 3,
+                       .kernel_w = 3,
+                       .stride = 1,
+                       .dilation = 1,
+                       .groups = 1};
+    *layer = (MleuQ8Layer){
+        .weight = g_new0(gint8, blocks * block), .taps = 9, .channels = channels, .blocks = blocks};
+    for (gsize i = 0; i < blocks * block; i++) {
+        const guint group = (guint)(i / (4 * MLEU_Q8_OUTPUTS)) % mleu_q8_depth(channels);
+        const guint output = (guint)(i / block * MLEU_Q8_OUTPUTS + i / 4 % MLEU_Q8_OUTPUTS);
+        if (4 * group + i % 4 < channels && output < outputs)
+            layer->weight[i] = round % 10 != 9 ? next_weight() : round % 20 == 9 ? -64 : 64;
+    }
+    g_assert_true(mleu_q8_layer_make_winograd(layer, node));
+}
+
+/* What a pixel of a tile sees: the window's pointers that are one kernel's. */
+static gint32 pixel_sum(const MleuQ8Winograd *job, const gint8 *weight, guint tile, guint y,
+                        guint x, guint o)
+{
+    const guint8 *in[9];
+    for (guint t = 0; t < 9; t++)
+        in[t] = job->in[((y + t / 3) * MLEU_Q8_WINDOW_W + x + t % 3) * job->tiles + tile];
+    const MleuQ8Tile one = {.in = in,
+                            .pixels = 1,
+                            .taps = 9,
+                            .channels = job->channels,
+                            .weight = weight,
+                            .to = job->to};
+    return dense_sum(&one, 0, o);
+}
+
+/* Tiles through every remainder of what tiers take at a time, of pictures whose sides are no whole
+ * numbers of tiles, from a tile in the middle on. */
+void check_q8_winograd(const MleuKernels *kernels)
+{
+    enum { MOST_TILES = 13, WIDTH = 11, HEIGHT = 13, STEP = MOST_OUTPUTS + 3 };
+    enum { COLUMNS = (WIDTH + MLEU_Q8_TILE_W - 1) / MLEU_Q8_TILE_W };
+    for (guint round = 0; round < 60; round++) {
+        const guint channels = 16 + round * 37 % 60, outputs = 16 + round * 7 % (MOST_OUTPUTS - 15);
+        const guint tiles = 1 + round % MOST_TILES, first = round % 7;
+        RandomTile random;
+        MleuQ8Layer layer;
+        MleuNode node;
+        const guint8 *in[MLEU_Q8_POINTS * MOST_TILES];
+        random_layer(&layer, &node, round, channels, outputs);
+        random_tile(&random, round, channels, 1, layer.blocks * MLEU_Q8_OUTPUTS, 0);
+        /* The same few pixels, over and over. */
+        for (guint i = 0; i < MLEU_Q8_POINTS * tiles; i++)
+            in[i] = random.in[i * 7 % (random.tile.taps * random.tile.pixels)];
+        guint8 *out = g_malloc(HEIGHT * WIDTH * STEP);
+        memset(out, 77, HEIGHT * WIDTH * STEP);
+        const MleuQ8Winograd job = {
+            .in = in,
+            .out = out,
+            .step = STEP,
+            .tiles = tiles,
+            .channels = channels,
+            .first = first,
+            .columns = COLUMNS,
+            .height = HEIGHT,
+            .width = WIDTH,
+            .weight = layer.winograd,
+            .to = random.tile.to,
+            .scratch = mleu_arena_allocate(mleu_q8_winograd_scratch(tiles, channels), 1)};
+        kernels->q8_winograd(outputs, &job);
+        for (guint i = 0; i < HEIGHT * WIDTH * STEP; i++) {
+            const guint o = i % STEP, x = i / STEP % WIDTH, y = i / STEP / WIDTH;
+            const guint tile = y / MLEU_Q8_TILE_H * COLUMNS + x / MLEU_Q8_TILE_W;
+            guint8 wanted = 77;
+            if (o < outputs && tile >= first && tile < first + tiles)
+                wanted = requantized(pixel_sum(&job, layer.weight, tile - first, y % MLEU_Q8_TILE_H,
+                                               x % MLEU_Q8_TILE_W, o),
+                                     random.scale[o], &job.to);
+            g_assert_cmpuint(out[i], ==, wanted);
+        }
+        mleu_arena_free(job.scratch);
+        g_free(out);
+        g_free(layer.weight);
+        g_free(layer.winograd);
+        random_tile_clear(&random);
+    }
+}
+
 void check_q8_logits(const MleuKernels *kernels)
 {
     enum { STEP = MOST_OUTPUTS + 16 };
@@ -268,5 +362,29 @@ void check_q8_add(const MleuKernels *kernels)
             g_assert_cmpint(out[i], ==, job.zero + (gint32)CLAMP(rounded, job.low, job.high));
         }
         g_assert_cmpuint(out[n], ==, 77);
+    }
+}
+
+void check_q8_affine(const MleuKernels *kernels)
+{
+    for (gsize n = 1; n < 70; n++) {
+        float x[70];
+        guint8 out[3 * 70 + 1];
+        const gsize step = 1 + n % 3;
+        const MleuQ8Affine job = {0.5f + next_random() / 4, next_random(), 0.01f, (gint32)n};
+        for (gsize i = 0; i < n; i++)
+            x[i] = i % 9 == 8 ? NAN : next_random() * 3;
+        memset(out, 77, sizeof out);
+        kernels->q8_affine(out, step, x, n, &job);
+        for (gsize i = 0; i < sizeof out; i++) {
+            if (i % step != 0 || i / step >= n) {
+                g_assert_cmpuint(out[i], ==, 77);
+                continue;
+            }
+            const volatile float value = x[i / step] * job.scale, sum = value + job.offset;
+            const volatile float units = sum / job.unit, moved = units + (float)job.zero;
+            const double rounded = moved > 0 ? rint((double)moved) : 0;
+            g_assert_cmpfloat(out[i], ==, MIN(rounded, 255));
+        }
     }
 }

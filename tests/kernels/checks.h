@@ -10,7 +10,9 @@ guint8 next_byte(void);
 
 /* checks-q8.c */
 void check_q8_conv(const MleuKernels *kernels);
+void check_q8_winograd(const MleuKernels *kernels);
 void check_q8_logits(const MleuKernels *kernels);
 void check_q8_dwconv(const MleuKernels *kernels);
 void check_q8_mean(const MleuKernels *kernels);
 void check_q8_add(const MleuKernels *kernels);
+void check_q8_affine(const MleuKernels *kernels);

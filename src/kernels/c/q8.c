@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The quantised kernels in plain C: the specification, to the bit. */
 #include <math.h>
+#include <string.h>
 
 #include "kernels/tiers.h"
 
@@ -61,6 +62,96 @@ void mleu_q8_logits__c(gint16 *out, gsize step, gsize outputs, const MleuQ8Tile 
     }
 }
 
+enum { WINDOW_W = MLEU_Q8_WINDOW_W, WINDOW_H = MLEU_Q8_WINDOW_H, POINTS = MLEU_Q8_POINTS };
+
+/* The transforms of a tile's inputs, along x and along y, in place. */
+static void transform_row(gint32 x[WINDOW_W])
+{
+    const gint32 x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4];
+    x[0] = 4 * x[0] - 5 * x2 + x4;
+    x[1] = x4 + x3 - 4 * (x2 + x1);
+    x[2] = x4 - x3 - 4 * (x2 - x1);
+    x[3] = x4 - x2 + 2 * (x3 - x1);
+    x[4] = x4 - x2 - 2 * (x3 - x1);
+    x[5] = 4 * x1 - 5 * x3 + x[5];
+}
+
+static void transform_column(gint32 *x)
+{
+    const gint32 x1 = x[WINDOW_W], x2 = x[2 * WINDOW_W], x3 = x[3 * WINDOW_W];
+    x[0] -= x2;
+    x[WINDOW_W] = x1 + x2;
+    x[2 * WINDOW_W] = x2 - x1;
+    x[3 * WINDOW_W] = x1 - x3;
+}
+
+/* Those of its sums: six of a row become four, four of a column two. Unsigned: modulo 2^32. */
+static void untransform_row(guint32 x[WINDOW_W])
+{
+    const guint32 x0 = x[0], sum = x[1] + x[2], difference = x[1] - x[2];
+    const guint32 sum_2 = x[3] + x[4], difference_2 = x[3] - x[4];
+    x[0] = x0 + sum + sum_2;
+    x[1] = difference + 2 * difference_2;
+    x[2] = sum + 4 * sum_2;
+    x[3] = difference + 8 * difference_2 + x[5];
+}
+
+static void untransform_column(guint32 *x)
+{
+    const guint32 x1 = x[WINDOW_W], x2 = x[2 * WINDOW_W];
+    x[0] += x1 + x2;
+    x[WINDOW_W] = x1 - x2 - x[3 * WINDOW_W];
+}
+
+/* Of 48 times a sum, modulo 2^32, the sum: by what 3 becomes 1 with, then by 16. */
+static gint32 divide(guint32 sum)
+{
+    return (gint32)(sum * 0xaaaaaaabu) / 16;
+}
+
+/* The sums of output `o` of a tile, without the bias, in the upper left of `sums`. */
+static void tile_sums(guint32 sums[POINTS], const MleuQ8Winograd *job, guint tile, gsize o)
+{
+    const gsize block = mleu_q8_winograd_block(job->channels);
+    const gint16 *weight = job->weight + o / MLEU_Q8_OUTPUTS * block + o % MLEU_Q8_OUTPUTS * 2;
+    memset(sums, 0, POINTS * sizeof *sums);
+    for (guint c = 0; c < job->channels; c++) {
+        gint32 x[POINTS];
+        for (guint k = 0; k < POINTS; k++)
+            x[k] = job->in[k * job->tiles + tile][c];
+        for (guint i = 0; i < WINDOW_W; i++)
+            transform_column(x + i);
+        for (guint i = 0; i < WINDOW_H; i++)
+            transform_row(x + i * WINDOW_W);
+        const gint16 *its = weight + (gsize)c / 2 * 2 * MLEU_Q8_OUTPUTS + c % 2;
+        for (guint k = 0; k < POINTS; k++)
+            sums[k] += (guint32)(x[k] * its[k * (block / POINTS)]);
+    }
+    for (guint i = 0; i < WINDOW_W; i++)
+        untransform_column(sums + i);
+    for (guint i = 0; i < MLEU_Q8_TILE_H; i++)
+        untransform_row(sums + i * WINDOW_W);
+}
+
+void mleu_q8_winograd__c(gsize outputs, const MleuQ8Winograd *job)
+{
+    for (guint t = 0; t < job->tiles; t++) {
+        const guint y = (job->first + t) / job->columns * MLEU_Q8_TILE_H;
+        const guint x = (job->first + t) % job->columns * MLEU_Q8_TILE_W;
+        for (gsize o = 0; o < outputs; o++) {
+            guint32 sums[POINTS];
+            tile_sums(sums, job, t, o);
+            for (guint i = 0; i < MIN(MLEU_Q8_TILE_H, job->height - y); i++) {
+                for (guint k = 0; k < MIN(MLEU_Q8_TILE_W, job->width - x); k++) {
+                    const gint32 sum = divide(sums[i * WINDOW_W + k]) + job->to.bias[o];
+                    job->out[((gsize)(y + i) * job->width + x + k) * job->step + o] =
+                        requantize(sum, job->to.scale[o], &job->to);
+                }
+            }
+        }
+    }
+}
+
 void mleu_q8_dwconv__c(guint8 *out, gsize step, const MleuQ8Tile *tile)
 {
     const gsize row = (tile->channels + MLEU_Q8_CHANNELS - 1) / MLEU_Q8_CHANNELS * MLEU_Q8_CHANNELS;
@@ -102,5 +193,14 @@ void mleu_q8_add__c(guint8 *out, const guint8 *a, const guint8 *b, gsize n, cons
         out[i] = (guint8)(job->zero + (gint32)lrintf(value < low    ? low
                                                      : value > high ? high
                                                                     : value));
+    }
+}
+
+void mleu_q8_affine__c(guint8 *out, gsize step, const float *x, gsize n, const MleuQ8Affine *job)
+{
+    for (gsize i = 0; i < n; i++) {
+        const float value = x[i] * job->scale;
+        const float moved = (value + job->offset) / job->unit + (float)job->zero;
+        out[i * step] = (guint8)lrintf(moved > 0 ? MIN(moved, 255) : 0);
     }
 }

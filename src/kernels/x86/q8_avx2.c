@@ -19,6 +19,220 @@ static inline __m256i add_words(__m256i sums, __m256i x, __m256i weights)
 #define TIER(name) name##__avx2
 #include "kernels/x86/q8_tiles.inc"
 
+enum { WINDOW_W = MLEU_Q8_WINDOW_W, WINDOW_H = MLEU_Q8_WINDOW_H, POINTS = MLEU_Q8_POINTS };
+enum { TILE_W = MLEU_Q8_TILE_W, TILE_H = MLEU_Q8_TILE_H };
+
+static inline __m256i four_times(__m256i words)
+{
+    return _mm256_slli_epi16(words, 2);
+}
+
+/* The transforms of a tile's inputs, along x and along y, in place. */
+static inline void transform_row(__m256i x[WINDOW_W])
+{
+    const __m256i x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4];
+    const __m256i far = _mm256_sub_epi16(x4, x2),
+                  near = _mm256_slli_epi16(_mm256_sub_epi16(x3, x1), 1);
+    x[0] = _mm256_add_epi16(four_times(_mm256_sub_epi16(x[0], x2)), far);
+    x[1] = _mm256_sub_epi16(_mm256_add_epi16(x4, x3), four_times(_mm256_add_epi16(x2, x1)));
+    x[2] = _mm256_sub_epi16(_mm256_sub_epi16(x4, x3), four_times(_mm256_sub_epi16(x2, x1)));
+    x[3] = _mm256_add_epi16(far, near);
+    x[4] = _mm256_sub_epi16(far, near);
+    x[5] = _mm256_add_epi16(four_times(_mm256_sub_epi16(x1, x3)), _mm256_sub_epi16(x[5], x3));
+}
+
+static inline void transform_column(__m256i *x)
+{
+    const __m256i x1 = x[WINDOW_W], x2 = x[2 * WINDOW_W], x3 = x[3 * WINDOW_W];
+    x[0] = _mm256_sub_epi16(x[0], x2);
+    x[WINDOW_W] = _mm256_add_epi16(x1, x2);
+    x[2 * WINDOW_W] = _mm256_sub_epi16(x2, x1);
+    x[3 * WINDOW_W] = _mm256_sub_epi16(x1, x3);
+}
+
+/* Sixteen channels of a tile, from `c` on, `n` of them there: point k goes to out + k step. */
+static inline __attribute__((always_inline)) void
+transform_tile(gint16 *out, gsize step, const guint8 *const *in, guint tiles, gsize c, gsize n)
+{
+    __m256i x[POINTS];
+    for (guint k = 0; k < POINTS; k++)
+        x[k] = _mm256_cvtepu8_epi16(load_bytes(in[k * tiles] + c, n));
+    for (guint i = 0; i < WINDOW_W; i++)
+        transform_column(x + i);
+    for (guint i = 0; i < WINDOW_H; i++)
+        transform_row(x + i * WINDOW_W);
+    for (guint k = 0; k < POINTS; k++)
+        _mm256_store_si256((__m256i *)(out + k * step), x[k]);
+}
+
+/* Tiles' transformed inputs: points x tiles x channels. */
+static void transform_tiles(gint16 *out, const MleuQ8Winograd *job)
+{
+    const gsize row = mleu_q8_winograd_row(job->channels), whole = job->channels / 16 * 16;
+    for (guint t = 0; t < job->tiles; t++) {
+        gint16 *to = out + t * row;
+        for (gsize c = 0; c < whole; c += 16)
+            transform_tile(to + c, job->tiles * row, job->in + t, job->tiles, c, 16);
+        if (whole < job->channels)
+            transform_tile(to + whole, job->tiles * row, job->in + t, job->tiles, whole,
+                           job->channels - whole);
+    }
+}
+
+/* Of one point of `tiles` tiles: the sums over the channels of a block of outputs, or of its first
+ * eight. `tiles` and `eight` are constants wherever this is called, so that they stay in registers.
+ */
+static inline __attribute__((always_inline)) void sum_channels(guint tiles, gint32 *out,
+                                                               const gint16 *in, gsize row,
+                                                               guint pairs, const gint16 *weight,
+                                                               gboolean eight)
+{
+    Sums sums[PIXELS];
+    for (guint t = 0; t < tiles; t++)
+        sums[t] = (Sums){_mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (guint c = 0; c < pairs; c++, weight += 2 * MLEU_Q8_OUTPUTS) {
+        const __m256i first = load_32(weight), second = load_32(weight + MLEU_Q8_OUTPUTS);
+        for (guint t = 0; t < tiles; t++) {
+            const __m256i x = _mm256_set1_epi32(load_four((const guint8 *)(in + t * row + 2 * c)));
+            sums[t].low = add_words(sums[t].low, x, first);
+            if (!eight)
+                sums[t].high = add_words(sums[t].high, x, second);
+        }
+    }
+    for (guint t = 0; t < tiles; t++) {
+        _mm256_store_si256((__m256i *)(out + t * MLEU_Q8_OUTPUTS), sums[t].low);
+        _mm256_store_si256((__m256i *)(out + t * MLEU_Q8_OUTPUTS + 8), sums[t].high);
+    }
+}
+
+/* Tiles to take at a time, of those that are left: evenly, for a few take as long as many. */
+static inline guint share_of(guint tiles)
+{
+    const guint turns = (tiles + PIXELS - 1) / PIXELS;
+    return (tiles + turns - 1) / turns;
+}
+
+/* Of one point of all tiles: functions of their own, which gcc keeps in registers. */
+static __attribute__((noinline)) void sum_sixteen(gint32 *out, guint tiles, const gint16 *in,
+                                                  gsize row, guint pairs, const gint16 *weight)
+{
+    for (guint t = 0, n; t < tiles; t += n) {
+        n = share_of(tiles - t);
+        WITH_CONSTANT_PIXELS(n, sum_channels, out + t * MLEU_Q8_OUTPUTS, in + t * row, row, pairs,
+                             weight, FALSE)
+    }
+}
+
+static __attribute__((noinline)) void sum_eight(gint32 *out, guint tiles, const gint16 *in,
+                                                gsize row, guint pairs, const gint16 *weight)
+{
+    for (guint t = 0, n; t < tiles; t += n) {
+        n = share_of(tiles - t);
+        WITH_CONSTANT_PIXELS(n, sum_channels, out + t * MLEU_Q8_OUTPUTS, in + t * row, row, pairs,
+                             weight, TRUE)
+    }
+}
+
+/* The transforms of a tile's sums: six of a row become four, four of a column two. */
+static inline void untransform_row(__m256i x[WINDOW_W])
+{
+    const __m256i x0 = x[0], sum = _mm256_add_epi32(x[1], x[2]),
+                  difference = _mm256_sub_epi32(x[1], x[2]);
+    const __m256i sum_2 = _mm256_add_epi32(x[3], x[4]), difference_2 = _mm256_sub_epi32(x[3], x[4]);
+    x[0] = _mm256_add_epi32(_mm256_add_epi32(x0, sum), sum_2);
+    x[1] = _mm256_add_epi32(difference, _mm256_slli_epi32(difference_2, 1));
+    x[2] = _mm256_add_epi32(sum, _mm256_slli_epi32(sum_2, 2));
+    x[3] = _mm256_add_epi32(_mm256_add_epi32(difference, x[5]), _mm256_slli_epi32(difference_2, 3));
+}
+
+static inline void untransform_column(__m256i *x)
+{
+    const __m256i x1 = x[WINDOW_W], x2 = x[2 * WINDOW_W];
+    x[0] = _mm256_add_epi32(x[0], _mm256_add_epi32(x1, x2));
+    x[WINDOW_W] = _mm256_sub_epi32(_mm256_sub_epi32(x1, x2), x[3 * WINDOW_W]);
+}
+
+/* Of 48 times sums, modulo 2^32, the sums: by what 3 becomes 1 with, then by 16. */
+static inline __m256i divide(__m256i sums)
+{
+    return _mm256_srai_epi32(_mm256_mullo_epi32(sums, _mm256_set1_epi32((gint32)0xaaaaaaab)), 4);
+}
+
+/* The sums of eight outputs of a tile's pixels, their bias included. */
+static inline void finish_eight(__m256i out[TILE_H][TILE_W], const gint32 *sums, gsize step,
+                                const gint32 *bias)
+{
+    __m256i x[POINTS];
+    for (guint k = 0; k < POINTS; k++)
+        x[k] = load_32(sums + k * step);
+    for (guint i = 0; i < WINDOW_W; i++)
+        untransform_column(x + i);
+    for (guint i = 0; i < TILE_H; i++) {
+        untransform_row(x + i * WINDOW_W);
+        for (guint k = 0; k < TILE_W; k++)
+            out[i][k] = _mm256_add_epi32(divide(x[i * WINDOW_W + k]), load_32(bias));
+    }
+}
+
+/* `n` outputs of a block, from `o` on, of the pixels of a tile at `x`, `y`; its sums are points x
+ * tiles x outputs. */
+static inline __attribute__((always_inline)) void
+finish_tile(const MleuQ8Winograd *job, guint x, guint y, gsize o, gsize n, const gint32 *sums)
+{
+    const gsize step = (gsize)job->tiles * MLEU_Q8_OUTPUTS;
+    const guint width = MIN(TILE_W, job->width - x), height = MIN(TILE_H, job->height - y);
+    __m256i low[TILE_H][TILE_W], high[TILE_H][TILE_W];
+    finish_eight(low, sums, step, job->to.bias + o);
+    finish_eight(high, sums + 8, step, job->to.bias + o + 8);
+    for (guint i = 0; i < height; i++) {
+        guint8 *out = job->out + ((gsize)(y + i) * job->width + x) * job->step + o;
+        for (guint k = 0; k < width; k += 2, out += 2 * job->step) {
+            const __m256i bytes =
+                requantize_two((Sums){low[i][k], high[i][k]}, (Sums){low[i][k + 1], high[i][k + 1]},
+                               job->to.scale + o, &job->to);
+            store_bytes(out, _mm256_castsi256_si128(bytes), n);
+            if (k + 1 < width)
+                store_bytes(out + job->step, _mm256_extracti128_si256(bytes, 1), n);
+        }
+    }
+}
+
+/* Likewise of all tiles. */
+static void finish(const MleuQ8Winograd *job, gsize o, gsize n, const gint32 *sums)
+{
+    guint x = job->first % job->columns * TILE_W, y = job->first / job->columns * TILE_H;
+    for (guint t = 0; t < job->tiles; t++, sums += MLEU_Q8_OUTPUTS) {
+        if (n == MLEU_Q8_OUTPUTS)
+            finish_tile(job, x, y, o, MLEU_Q8_OUTPUTS, sums);
+        else
+            finish_tile(job, x, y, o, n, sums);
+        x += TILE_W;
+        if (x >= job->width) {
+            x = 0;
+            y += TILE_H;
+        }
+    }
+}
+
+/* Point by point, so that its weights serve all tiles out of the first-level cache. */
+void mleu_q8_winograd__avx2(gsize outputs, const MleuQ8Winograd *job)
+{
+    const gsize row = mleu_q8_winograd_row(job->channels), of_point = job->tiles * row;
+    const guint pairs = (job->channels + 1) / 2;
+    gint16 *in = job->scratch;
+    gint32 *sums = (gint32 *)(in + POINTS * of_point);
+    const gint16 *weight = job->weight;
+    transform_tiles(in, job);
+    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS) {
+        for (guint k = 0; k < POINTS; k++, weight += 2 * MLEU_Q8_OUTPUTS * pairs) {
+            (outputs - o > 8 ? sum_sixteen : sum_eight)(sums + k * job->tiles * MLEU_Q8_OUTPUTS,
+                                                        job->tiles, in + k * of_point, row, pairs,
+                                                        weight);
+        }
+        finish(job, o, MIN(MLEU_Q8_OUTPUTS, outputs - o), sums);
+    }
+}
+
 /* Sixteen 32-bit values in 0 .. 255, as bytes in their order. */
 static inline __m128i pack_sixteen(__m256i first, __m256i second)
 {
@@ -89,4 +303,23 @@ void mleu_q8_add__avx2(guint8 *out, const guint8 *a, const guint8 *b, gsize n, c
         _mm_storeu_si128((__m128i_u *)(out + i), pack_sixteen(half[0], half[1]));
     }
     mleu_q8_add__c(out + i, a + i, b + i, n - i, job);
+}
+
+static inline __m256i affine_eight(const float *x, const MleuQ8Affine *job)
+{
+    const __m256 value = _mm256_mul_ps(_mm256_loadu_ps(x), _mm256_set1_ps(job->scale));
+    const __m256 moved = _mm256_add_ps(
+        _mm256_div_ps(_mm256_add_ps(value, _mm256_set1_ps(job->offset)), _mm256_set1_ps(job->unit)),
+        _mm256_set1_ps((float)job->zero));
+    /* The maximum is its second operand where the first is not a number. */
+    return round_clamped(moved, _mm256_setzero_ps(), _mm256_set1_ps(255));
+}
+
+void mleu_q8_affine__avx2(guint8 *out, gsize step, const float *x, gsize n, const MleuQ8Affine *job)
+{
+    gsize i = 0;
+    for (; step == 1 && i + 16 <= n; i += 16)
+        _mm_storeu_si128((__m128i_u *)(out + i),
+                         pack_sixteen(affine_eight(x + i, job), affine_eight(x + i + 8, job)));
+    mleu_q8_affine__c(out + i * step, step, x + i, n - i, job);
 }

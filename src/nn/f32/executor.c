@@ -117,11 +117,11 @@ static gboolean place(State *state, const MleuShape *shapes, const float *input)
     return good;
 }
 
-static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuPool *pool,
+static gpointer state_new(MleuModel *model, const MleuShape *shapes, MleuPool *pool,
                           const float *input)
 {
     const MleuGraph *graph = mleu_model_get_graph(model);
-    State *state = mleu_try_new0(State, 1);
+    State *state = mleu_model_make_floats(model) ? mleu_try_new0(State, 1) : NULL;
     if (state == NULL)
         return NULL;
     state->graph = graph;

@@ -21,6 +21,16 @@
 #define BLOCK_FEW 24
 #define FEW_PIXELS 1024
 
+/* Likewise tiles of Winograd's method, which have eight pixels. Where they are few, tasks share the
+ * outputs too, and with them the weights, which are more than a cache holds there. */
+#define BLOCK_TILES 12
+#define FEW_TILES 64
+#define FEW_OUTPUTS 64
+
+/* Tiles from which on Winograd's method pays: its weights are five times as large, and with fewer
+ * most of the time goes into reading them. */
+#define LEAST_TILES 16
+
 /* The softmax's table: exp(-d / (MLEU_Q8_LOGIT T)) in units of 2^-16, up to T = 5; beyond it is
  * less than half a unit. */
 #define SOFTMAX_UNIT 65536
@@ -35,6 +45,12 @@ typedef struct {
     guint8 *data;
 } Value;
 
+/* What each pixel of a convolution's output sees, or each tile by Winograd's method. */
+typedef struct {
+    guint kernel_h, kernel_w, stride_y, stride_x, dilation, pad_top, pad_left;
+    guint columns; /* in an output row */
+} Window;
+
 typedef struct _State State;
 
 typedef struct {
@@ -45,10 +61,14 @@ typedef struct {
     Value out;
     gboolean copy[MLEU_INPUTS_MAX]; /* of a concatenation: written elsewhere */
     gboolean pointwise;             /* a convolution: reads its output's pixels and no others */
-    guint parts, block;             /* tasks, and the pixels of one */
+    gboolean by_winograd;           /* a convolution: its tasks are of tiles */
+    Window window;                  /* of a convolution */
+    guint count, parts, block;      /* pixels or tiles, tasks, and the pixels or tiles of one */
+    guint outputs;                  /* by Winograd's method: the outputs of one task */
 } Step;
 
 struct _State {
+    MleuModel *model;
     const MleuGraph *graph;
     const MleuKernels *kernels;
     MleuPool *pool;
@@ -62,6 +82,8 @@ struct _State {
     gsize logits_size;
     guint8 *scratch; /* of worker w: from w x scratch_size */
     gsize scratch_size;
+    guint8 *unfolded; /* of worker w: from w x unfolded_size; every other byte stays 0 */
+    gsize unfolded_size;
     gint32 *bins;
     MleuQ8Softmax softmax;
     float table_temperature;
@@ -78,6 +100,7 @@ static void state_free(gpointer data)
     g_free(state->steps);
     g_free(state->pointers);
     mleu_arena_free(state->scratch);
+    g_free(state->unfolded);
     g_free(state->logits);
     g_free(state->bins);
     g_free(state);
@@ -98,29 +121,31 @@ static guint8 *pixel_at(const Value *value, guint index)
     return value->data + index * value->pixel;
 }
 
-/* Pointers to what each tap sees of `n` pixels of output row `oy`, from `ox` on; those of a tap are
- * `apart` from those of the one before. */
+/* Pointers to what each tap sees of `n` pixels or tiles of output row `oy`, from `ox` on; those of
+ * a tap are `apart` from those of the one before. */
 static void gather_row(const Step *step, guint oy, guint ox, guint n, const guint8 **pointers,
                        guint apart)
 {
-    const MleuNode *node = step->node;
+    const Window *window = &step->window;
     const Value *in = &step->in[0];
-    const gint stride = (gint)node->stride;
-    for (guint ky = 0; ky < node->kernel_h; ky++) {
-        const gint y = (gint)(oy * node->stride + ky * node->dilation) - (gint)node->pad_top;
+    const gint stride = (gint)window->stride_x;
+    for (guint ky = 0; ky < window->kernel_h; ky++) {
+        const gint y =
+            (gint)(oy * window->stride_y + ky * window->dilation) - (gint)window->pad_top;
         const gboolean inside = y >= 0 && y < (gint)in->h;
-        for (guint kx = 0; kx < node->kernel_w; kx++, pointers += apart) {
+        for (guint kx = 0; kx < window->kernel_w; kx++, pointers += apart) {
             /* Of the first pixel; of pixels begin .. end - 1 it is inside. */
-            const gint x = (gint)(ox * node->stride + kx * node->dilation) - (gint)node->pad_left;
+            const gint x =
+                (gint)(ox * window->stride_x + kx * window->dilation) - (gint)window->pad_left;
             const gint after = inside ? ((gint)in->w - x + stride - 1) / stride : 0;
             const guint end = (guint)CLAMP(after, 0, (gint)n);
-            const guint begin = MIN(x < 0 ? (guint)(-x + stride - 1) / node->stride : 0, end);
+            const guint begin = MIN(x < 0 ? (guint)(-x + stride - 1) / window->stride_x : 0, end);
             for (guint p = 0; p < begin; p++)
                 pointers[p] = step->layer->padding;
             if (begin < end) {
                 const guint8 *from =
                     pixel_at(in, (guint)y * in->w + (guint)(x + (gint)begin * stride));
-                for (guint p = begin; p < end; p++, from += node->stride * in->pixel)
+                for (guint p = begin; p < end; p++, from += window->stride_x * in->pixel)
                     pointers[p] = from;
             }
             for (guint p = end; p < n; p++)
@@ -129,37 +154,89 @@ static void gather_row(const Step *step, guint oy, guint ox, guint n, const guin
     }
 }
 
-/* Likewise of `count` pixels from `first` on, of one row or several: taps x count. */
-static void gather(const Step *step, guint first, guint count, const guint8 **pointers)
+/* Likewise of `count` pixels or tiles from `first` on, of one row or several: taps x count, in the
+ * memory of this worker. */
+static const guint8 **gather(const Step *step, guint first, guint count)
 {
+    const guint columns = step->window.columns;
+    const guint8 **pointers =
+        step->state->pointers + mleu_pool_current_worker() * step->state->pointers_size;
     if (step->pointwise) {
         const guint8 *from = pixel_at(&step->in[0], first);
         for (guint p = 0; p < count; p++, from += step->in[0].pixel)
             pointers[p] = from;
-        return;
+        return pointers;
     }
     for (guint done = 0, n; done < count; done += n) {
-        const guint oy = (first + done) / step->out.w, ox = (first + done) % step->out.w;
-        n = MIN(count - done, step->out.w - ox);
+        const guint oy = (first + done) / columns, ox = (first + done) % columns;
+        n = MIN(count - done, columns - ox);
         gather_row(step, oy, ox, n, pointers + done, count);
     }
+    return pointers;
 }
 
-/* What a step's convolution sees of pixels [first, last), in the memory of this worker. */
+static gpointer scratch_of(const State *state)
+{
+    return state->scratch + mleu_pool_current_worker() * state->scratch_size;
+}
+
+/* Bytes of a worker for the rows of @pixels, of which kernels read a little more. */
+static gsize unfolded_size(const MleuQ8Layer *layer, guint pixels)
+{
+    const gsize bytes = (gsize)pixels * layer->channels + 4 * (gsize)mleu_q8_depth(layer->channels);
+    return (bytes + 63) / 64 * 64;
+}
+
+/* The bytes that @count pixels of an unfolded convolution see, every other byte of a row for each,
+ * whose others are zeros: the pointers to them become those to the rows. */
+static void unfold(const Step *step, guint count, const guint8 **pointers, guint8 *row)
+{
+    const guint taps = step->layer->channels / 2;
+    for (guint p = 0; p < count; p++, row += step->layer->channels) {
+        for (guint t = 0; t < taps; t++)
+            row[2 * t] = *pointers[t * count + p];
+    }
+    for (guint p = 0; p < count; p++)
+        pointers[p] = row + ((gssize)p - (gssize)count) * (gssize)step->layer->channels;
+}
+
+/* What a step's convolution sees of pixels [first, last). */
 static MleuQ8Tile look(const Step *step, guint first, guint last)
 {
-    const State *state = step->state;
     const MleuQ8Layer *layer = step->layer;
-    const guint worker = mleu_pool_current_worker();
-    const guint8 **pointers = state->pointers + worker * state->pointers_size;
-    gather(step, first, last - first, pointers);
+    const guint8 **pointers = gather(step, first, last - first);
+    if (layer->unfolded)
+        unfold(step, last - first, pointers,
+               step->state->unfolded + mleu_pool_current_worker() * step->state->unfolded_size);
     return (MleuQ8Tile){.in = pointers,
                         .pixels = last - first,
                         .taps = layer->taps,
                         .channels = layer->channels,
                         .weight = layer->weight,
                         .to = layer->to,
-                        .scratch = state->scratch + worker * state->scratch_size};
+                        .scratch = scratch_of(step->state)};
+}
+
+/* Tiles [first, last) of a convolution, and its outputs from `output` on. */
+static void winograd(const Step *step, guint first, guint last, guint output)
+{
+    const MleuQ8Layer *layer = step->layer;
+    MleuQ8Winograd job = {.in = gather(step, first, last - first),
+                          .out = step->out.data + output,
+                          .step = step->out.pixel,
+                          .tiles = last - first,
+                          .channels = layer->channels,
+                          .first = first,
+                          .columns = step->window.columns,
+                          .height = step->out.h,
+                          .width = step->out.w,
+                          .weight = layer->winograd + output / MLEU_Q8_OUTPUTS *
+                                                          mleu_q8_winograd_block(layer->channels),
+                          .to = layer->to,
+                          .scratch = scratch_of(step->state)};
+    job.to.bias += output;
+    job.to.scale += output;
+    step->state->kernels->q8_winograd(MIN(step->outputs, step->out.channels - output), &job);
 }
 
 static void conv(const Step *step, guint first, guint last)
@@ -174,15 +251,12 @@ static void conv(const Step *step, guint first, guint last)
 }
 
 /* The graph's input, L*, to 8 bits. */
-static void quantize_input(const Step *step, guint first, guint last)
+static void affine(const Step *step, guint first, guint last)
 {
     const MleuNode *node = step->node;
-    const float *lightness = step->state->input;
-    for (guint p = first; p < last; p++) {
-        const float value = lightness[p] * node->scale[0];
-        const float moved = (value + node->offset[0]) / node->out_scale + (float)node->out_zero;
-        *pixel_at(&step->out, p) = (guint8)lrintf(moved > 0 ? MIN(moved, 255) : 0);
-    }
+    const MleuQ8Affine job = {node->scale[0], node->offset[0], node->out_scale, node->out_zero};
+    step->state->kernels->q8_affine(pixel_at(&step->out, first), step->out.pixel,
+                                    step->state->input + first, last - first, &job);
 }
 
 static void add(const Step *step, guint first, guint last)
@@ -265,16 +339,19 @@ static void head(const Step *step, guint first, guint last)
 static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const Step *step = data;
-    const guint first = index * step->block, last = MIN(first + step->block, pixels_of(&step->out));
+    const guint blocks = (step->count + step->block - 1) / step->block;
+    const guint first = index % blocks * step->block, last = MIN(first + step->block, step->count);
     if (is_cancelled(step->state))
         return;
     switch (step->node->op) {
     case MLEU_OP_AFFINE:
-        quantize_input(step, first, last);
+        affine(step, first, last);
         break;
     case MLEU_OP_CONV2D:
         if (step->out.data == NULL)
             head(step, first, last);
+        else if (step->by_winograd)
+            winograd(step, first, last, index / blocks * step->outputs);
         else
             conv(step, first, last);
         break;
@@ -296,17 +373,67 @@ static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
     }
 }
 
-/* Its block, and memory of the workers for one. */
+/* Tiles of Winograd's method along a side. */
+static guint tiles_along(guint size, guint tile)
+{
+    return (size + tile - 1) / tile;
+}
+
+/* Whether the kernels, the convolution and the picture are such that Winograd's method pays.
+ * Without memory for its weights it is done directly, which gives the same bytes. */
+static gboolean goes_by_winograd(const State *state, guint index, const Step *step)
+{
+    return state->kernels->q8_by_winograd && step->out.data != NULL &&
+           tiles_along(step->out.h, MLEU_Q8_TILE_H) * tiles_along(step->out.w, MLEU_Q8_TILE_W) >=
+               LEAST_TILES &&
+           mleu_model_make_winograd(state->model, index);
+}
+
+/* The step's window and block, and memory of the workers for one. */
+static void prepare_winograd(State *state, Step *step)
+{
+    const MleuNode *node = step->node;
+    step->by_winograd = TRUE;
+    step->window = (Window){.kernel_h = MLEU_Q8_WINDOW_H,
+                            .kernel_w = MLEU_Q8_WINDOW_W,
+                            .stride_y = MLEU_Q8_TILE_H,
+                            .stride_x = MLEU_Q8_TILE_W,
+                            .dilation = 1,
+                            .pad_top = node->pad_top,
+                            .pad_left = node->pad_left,
+                            .columns = tiles_along(step->out.w, MLEU_Q8_TILE_W)};
+    step->count = tiles_along(step->out.h, MLEU_Q8_TILE_H) * step->window.columns;
+    step->block = BLOCK_TILES;
+    step->outputs = step->count < FEW_TILES ? FEW_OUTPUTS : step->out.channels;
+    state->scratch_size =
+        MAX(state->scratch_size, mleu_q8_winograd_scratch(step->block, step->layer->channels));
+    state->pointers_size = MAX(state->pointers_size, (gsize)MLEU_Q8_POINTS * step->block);
+}
+
 static void prepare_conv(State *state, Step *step)
 {
     const MleuQ8Layer *layer = step->layer;
+    const MleuNode *node = step->node;
+    const gsize taps = (gsize)node->kernel_h * node->kernel_w;
+    step->window = (Window){.kernel_h = node->kernel_h,
+                            .kernel_w = node->kernel_w,
+                            .stride_y = node->stride,
+                            .stride_x = node->stride,
+                            .dilation = node->dilation,
+                            .pad_top = node->pad_top,
+                            .pad_left = node->pad_left,
+                            .columns = step->out.w};
+    step->pointwise = taps == 1 && node->stride == 1 && node->pad_top == 0 && node->pad_left == 0 &&
+                      step->count == pixels_of(&step->in[0]);
     if (!layer->depthwise) {
         const guint multiple = state->kernels->q8_pixels;
         step->block = (step->block + multiple - 1) / multiple * multiple;
         state->scratch_size =
             MAX(state->scratch_size, mleu_q8_scratch(step->block, layer->taps, layer->channels));
     }
-    state->pointers_size = MAX(state->pointers_size, (gsize)layer->taps * step->block);
+    state->pointers_size = MAX(state->pointers_size, taps * step->block);
+    if (layer->unfolded)
+        state->unfolded_size = MAX(state->unfolded_size, unfolded_size(layer, step->block));
 }
 
 static void make_step(State *state, guint index, const MleuQ8Layer *layers,
@@ -329,14 +456,14 @@ static void make_step(State *state, guint index, const MleuQ8Layer *layers,
         any = any || step->copy[j];
         offset += state->values[input].channels;
     }
-    const guint pixels = pixels_of(&step->out);
-    step->block = pixels < FEW_PIXELS ? BLOCK_FEW : BLOCK_MANY;
-    if (step->node->op == MLEU_OP_CONV2D)
+    step->count = pixels_of(&step->out);
+    step->block = step->count < FEW_PIXELS ? BLOCK_FEW : BLOCK_MANY;
+    if (goes_by_winograd(state, index, step))
+        prepare_winograd(state, step);
+    else if (step->node->op == MLEU_OP_CONV2D)
         prepare_conv(state, step);
-    step->parts = any ? (pixels + step->block - 1) / step->block : 0;
-    step->pointwise = step->node->op == MLEU_OP_CONV2D && step->layer->taps == 1 &&
-                      step->node->stride == 1 && step->node->pad_top == 0 &&
-                      step->node->pad_left == 0 && pixels == pixels_of(&step->in[0]);
+    const guint shares = step->by_winograd ? (step->out.channels - 1) / step->outputs + 1 : 1;
+    step->parts = any ? (step->count + step->block - 1) / step->block * shares : 0;
 }
 
 /* Every value's place, and the steps between; @sizes, @slices and @places: by node. The last node
@@ -383,7 +510,7 @@ static gboolean place(State *state, const MleuShape *shapes, const MleuQ8Layer *
     return good;
 }
 
-static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuPool *pool,
+static gpointer state_new(MleuModel *model, const MleuShape *shapes, MleuPool *pool,
                           const float *input)
 {
     const MleuGraph *graph = mleu_model_get_graph(model);
@@ -391,6 +518,7 @@ static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuP
     State *state = mleu_try_new0(State, 1);
     if (state == NULL)
         return NULL;
+    state->model = model;
     state->graph = graph;
     state->kernels = mleu_kernels_get(mleu_cpu_tier());
     state->pool = pool;
@@ -407,9 +535,10 @@ static gpointer state_new(const MleuModel *model, const MleuShape *shapes, MleuP
     state->logits_size = (gsize)last->block * last->layer->blocks * MLEU_Q8_OUTPUTS;
     state->logits = mleu_try_new0(gint16, threads * state->logits_size);
     state->scratch = mleu_arena_allocate(threads, state->scratch_size);
+    state->unfolded = mleu_try_new0(guint8, threads * state->unfolded_size);
     state->bins = mleu_try_new0(gint32, 2 * graph->classes);
     if (state->pointers == NULL || state->logits == NULL || state->scratch == NULL ||
-        state->bins == NULL) {
+        state->unfolded == NULL || state->bins == NULL) {
         state_free(state);
         return NULL;
     }

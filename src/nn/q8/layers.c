@@ -37,6 +37,10 @@ static gsize packed_at(const MleuQ8Layer *layer, gsize output, gsize tap, gsize 
 {
     if (layer->depthwise)
         return tap * round_up(layer->channels, MLEU_Q8_CHANNELS) + output;
+    if (layer->unfolded) {
+        channel = 2 * tap;
+        tap = 0;
+    }
     const gsize depth = mleu_q8_depth(layer->channels);
     return output / MLEU_Q8_OUTPUTS * mleu_q8_block_bytes(layer->taps, layer->channels) +
            ((tap * depth + channel / 4) * MLEU_Q8_OUTPUTS + output % MLEU_Q8_OUTPUTS) * 4 +
@@ -52,7 +56,8 @@ static gboolean no_memory(const char *path, const MleuNode *node, GError **error
 static gboolean pack_dense(const MleuNode *node, MleuQ8Layer *layer, const char *path,
                            GError **error)
 {
-    const gsize taps = layer->taps, channels = layer->channels, whole = channels / 4 * 4;
+    const gsize taps = node->kernel_h * node->kernel_w;
+    const gsize channels = layer->unfolded ? 1 : layer->channels, whole = channels / 4 * 4;
     layer->blocks = (node->channels + MLEU_Q8_OUTPUTS - 1) / MLEU_Q8_OUTPUTS;
     layer->weight =
         mleu_try_new0(gint8, layer->blocks * mleu_q8_block_bytes(layer->taps, layer->channels));
@@ -73,7 +78,7 @@ static gboolean pack_dense(const MleuNode *node, MleuQ8Layer *layer, const char 
                 packed[3] = from[3 * taps];
             }
             for (gsize c = whole; c < channels; c++)
-                packed[c % 4] = row[c * taps + t];
+                layer->weight[packed_at(layer, o, t, c)] = row[c * taps + t];
         }
     }
     return TRUE;
@@ -94,13 +99,87 @@ static gboolean pack_depthwise(const MleuNode *node, MleuQ8Layer *layer, const c
     return TRUE;
 }
 
+/* Channels on each side from which on the transforms are worth their while. */
+#define WINOGRAD_CHANNELS 16
+
+/* The transforms of a kernel's weights along y, 2 G of F(2, 3), and along x, 24 G of F(4, 3). */
+static void transform_column(gint32 *out, guint step, const gint32 *in)
+{
+    out[0] = 2 * in[0];
+    out[step] = in[0] + in[3] + in[6];
+    out[2 * step] = in[0] - in[3] + in[6];
+    out[3 * step] = 2 * in[6];
+}
+
+static void transform_row(gint32 out[MLEU_Q8_WINDOW_W], const gint32 in[3])
+{
+    const gint32 ends = 4 * (in[0] + in[2]), sum = in[0] + 4 * in[2];
+    out[0] = 6 * in[0];
+    out[1] = -ends - 4 * in[1];
+    out[2] = -ends + 4 * in[1];
+    out[3] = sum + 2 * in[1];
+    out[4] = sum - 2 * in[1];
+    out[5] = 24 * in[2];
+}
+
+/* The transformed weights of an output and an input channel, points `step` apart. */
+static void transform_kernel(gint16 *out, gsize step, const gint32 kernel[9])
+{
+    gint32 columns[3 * MLEU_Q8_WINDOW_H], row[MLEU_Q8_WINDOW_W];
+    for (guint x = 0; x < 3; x++)
+        transform_column(columns + x, 3, kernel + x);
+    for (guint y = 0; y < MLEU_Q8_WINDOW_H; y++) {
+        transform_row(row, columns + 3 * y);
+        for (guint x = 0; x < MLEU_Q8_WINDOW_W; x++, out += step)
+            *out = (gint16)row[x];
+    }
+}
+
+static gboolean fits_winograd(const MleuQ8Layer *layer, const MleuNode *node)
+{
+    if (layer->depthwise || layer->unfolded || node->op != MLEU_OP_CONV2D || node->kernel_h != 3 ||
+        node->kernel_w != 3 || node->stride != 1 || node->dilation != 1 ||
+        MIN(layer->channels, node->channels) < WINOGRAD_CHANNELS)
+        return FALSE;
+    for (guint o = 0; o < node->channels; o++) {
+        gint32 sum = 0;
+        for (guint c = 0; c < layer->channels; c++) {
+            for (guint t = 0; t < layer->taps; t++)
+                sum += ABS(layer->weight[packed_at(layer, o, t, c)]);
+        }
+        if (sum > MLEU_Q8_WINOGRAD_MOST)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean mleu_q8_layer_make_winograd(MleuQ8Layer *layer, const MleuNode *node)
+{
+    if (layer->winograd != NULL || !fits_winograd(layer, node))
+        return layer->winograd != NULL;
+    const gsize block = mleu_q8_winograd_block(layer->channels);
+    layer->winograd = mleu_try_new0(gint16, layer->blocks * block);
+    for (guint o = 0; o < node->channels && layer->winograd != NULL; o++) {
+        gint16 *packed = layer->winograd + o / MLEU_Q8_OUTPUTS * block + o % MLEU_Q8_OUTPUTS * 2;
+        for (guint c = 0; c < layer->channels; c++) {
+            gint32 kernel[9];
+            for (guint t = 0; t < 9; t++)
+                kernel[t] = layer->weight[packed_at(layer, o, t, c)];
+            transform_kernel(packed + (gsize)c / 2 * 2 * MLEU_Q8_OUTPUTS + c % 2,
+                             block / MLEU_Q8_POINTS, kernel);
+        }
+    }
+    return layer->winograd != NULL;
+}
+
 float *mleu_q8_layer_to_float(const MleuQ8Layer *layer, const MleuNode *node)
 {
-    const gsize channels = layer->depthwise ? 1 : layer->channels;
-    float *values = mleu_try_new0(float, node->channels *channels * layer->taps), *value = values;
+    const gsize channels = layer->depthwise || layer->unfolded ? 1 : layer->channels;
+    const gsize taps = node->kernel_h * node->kernel_w;
+    float *values = mleu_try_new0(float, node->channels *channels *taps), *value = values;
     for (gsize o = 0; o < node->channels && values != NULL; o++) {
         for (gsize c = 0; c < channels; c++) {
-            for (gsize t = 0; t < layer->taps; t++)
+            for (gsize t = 0; t < taps; t++)
                 *value++ = (float)layer->weight[packed_at(layer, o, t, c)] * node->weight_scale[o];
         }
     }
@@ -128,6 +207,11 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
     layer->taps = node->kernel_h * node->kernel_w;
     layer->channels = in_channels;
     layer->depthwise = node->groups > 1;
+    if (in_channels == 1 && layer->taps > 1) {
+        layer->unfolded = TRUE;
+        layer->channels = 2 * layer->taps;
+        layer->taps = 1;
+    }
     if (node->groups > 1 && (node->groups != in_channels || node->groups != node->channels))
         return refuse(path, node, MLEU_ERROR_UNSUPPORTED, error,
                       "a quantised convolution has one group, or one for each channel");
@@ -139,7 +223,7 @@ static gboolean prepare_conv(const MleuGraph *graph, const MleuNode *node, gbool
         return FALSE;
 
     const guint padded = round_up(node->channels, MLEU_Q8_OUTPUTS);
-    const gsize row = (layer->depthwise ? 1 : in_channels) * layer->taps;
+    const gsize row = (layer->depthwise ? 1 : in_channels) * (gsize)node->kernel_h * node->kernel_w;
     layer->bias = mleu_try_new0(gint32, padded);
     layer->scale = mleu_try_new0(float, padded);
     layer->padding = mleu_try_new0(guint8, 4 * mleu_q8_depth(in_channels));
@@ -252,6 +336,7 @@ void mleu_q8_layers_free(MleuQ8Layer *layers, const MleuGraph *graph)
 {
     for (guint i = 0; layers != NULL && i < graph->n_nodes; i++) {
         g_free(layers[i].weight);
+        g_free(layers[i].winograd);
         g_free(layers[i].bias);
         g_free(layers[i].scale);
         g_free(layers[i].padding);

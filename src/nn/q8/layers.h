@@ -11,15 +11,19 @@ G_BEGIN_DECLS
  * @bias: by channel, padded to MLEU_Q8_OUTPUTS; likewise @scale. The share of the input's zero is
  * in the bias.
  * @padding: a pixel of the input's zero.
+ * @unfolded: a convolution of one channel, whose taps count as channels of one tap: tap t is
+ * channel 2 t, for neighbours have to fit together, and only zeros are sure to.
  * @to: of the last node only bias and scale, the scale being that of a logit.
+ * @winograd: for q8_winograd, from mleu_q8_layer_make_winograd() on.
  * @add: of an addition.
  */
 typedef struct {
     gint8 *weight;
+    gint16 *winograd;
     gint32 *bias;
     float *scale;
     guint8 *padding;
-    gboolean depthwise;
+    gboolean depthwise, unfolded;
     guint taps, channels, blocks; /* channels: of the input */
     MleuRequantize to;
     MleuQ8Add add;
@@ -39,6 +43,14 @@ typedef struct {
  */
 MleuQ8Layer *mleu_q8_layers_new(MleuGraph *graph, const char *path, GError **error);
 void mleu_q8_layers_free(MleuQ8Layer *layers, const MleuGraph *graph);
+
+/**
+ * mleu_q8_layer_make_winograd: gives a layer its transformed weights, if it is one that Winograd's
+ * method is for: 3 x 3, stride 1, not depthwise, of many channels.
+ *
+ * Returns: whether it has them.
+ */
+gboolean mleu_q8_layer_make_winograd(MleuQ8Layer *layer, const MleuNode *node);
 
 /** The weights of a convolution in float32, in the file's order. Returns: (transfer full): to be
  * freed with g_free(); %NULL where there is no memory. */
