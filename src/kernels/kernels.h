@@ -205,14 +205,14 @@ typedef struct {
 } MleuQ8Add;
 
 /**
- * A tile of a quantised 3 x 3 convolution by Winograd's method: 2 x 4 outputs, F(2, 3) along y and
- * F(4, 3) along x, from 4 x 6 pixels, of which as many points are made. In whole numbers the
- * weights are 48 times as large, 2 x 24, and fit into 16 bits; so do the points, -4080 .. 4080.
- * F(4, 3) along both would need 73152.
+ * A tile of a quantised 3 x 3 convolution by Winograd's method: 3 x 4 outputs, F(3, 3) along y and
+ * F(4, 3) along x, from 5 x 6 pixels, of which as many points are made. In whole numbers the
+ * weights are 144 times as large, 6 x 24, and fit into 16 bits (216 x 128); so do the points, -7650
+ * .. 7650. F(4, 3) along both would need 576 x 128.
  */
-#define MLEU_Q8_TILE_H 2
+#define MLEU_Q8_TILE_H 3
 #define MLEU_Q8_TILE_W 4
-#define MLEU_Q8_WINDOW_H 4
+#define MLEU_Q8_WINDOW_H 5
 #define MLEU_Q8_WINDOW_W 6
 #define MLEU_Q8_POINTS (MLEU_Q8_WINDOW_H * MLEU_Q8_WINDOW_W)
 
@@ -246,7 +246,7 @@ static inline gsize mleu_q8_winograd_scratch(guint tiles, guint channels)
  * @out: the picture's first pixel; pixels @step bytes apart, @height x @width of them. What of a
  * tile lies beyond is not written.
  * @first: of the tiles, counted in rows of @columns.
- * @weight: 48 G g G^T: [outputs / MLEU_Q8_OUTPUTS, rounded up][point][channels / 2, rounded
+ * @weight: 144 G g G^T: [outputs / MLEU_Q8_OUTPUTS, rounded up][point][channels / 2, rounded
  * up][MLEU_Q8_OUTPUTS][2], 0 beyond the channels.
  * @to: as of q8_conv.
  * @scratch: mleu_q8_winograd_scratch() bytes, aligned to 64, that no other thread uses meanwhile.
@@ -365,7 +365,8 @@ typedef struct {
        values apart. */                                                                            \
     X(void, q8_logits, (gint16 * out, gsize step, gsize outputs, const MleuQ8Tile *tile))          \
     /* The same bytes as q8_conv's of 3 x 3 taps, `outputs` of each pixel, by Winograd's method    \
-       (Lavin and Gray 2016) in whole numbers modulo 2^32: what comes out is 48 times the sums. */ \
+       (Lavin and Gray 2016) in whole numbers modulo 2^32: what comes out is 144 times the sums.   \
+     */                                                                                            \
     X(void, q8_winograd, (gsize outputs, const MleuQ8Winograd *job))                               \
     /* A depthwise convolution: out[p][c] from the sum over taps of in[t][p][c] weight[t][c]. */   \
     X(void, q8_dwconv, (guint8 * out, gsize step, const MleuQ8Tile *tile))                         \

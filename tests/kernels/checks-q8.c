@@ -197,7 +197,7 @@ static gint32 pixel_sum(const MleuQ8Winograd *job, const gint8 *weight, guint ti
  * numbers of tiles, from a tile in the middle on. */
 void check_q8_winograd(const MleuKernels *kernels)
 {
-    enum { MOST_TILES = 13, WIDTH = 11, HEIGHT = 13, STEP = MOST_OUTPUTS + 3 };
+    enum { MOST_TILES = 13, WIDTH = 11, HEIGHT = 20, STEP = MOST_OUTPUTS + 3 };
     enum { COLUMNS = (WIDTH + MLEU_Q8_TILE_W - 1) / MLEU_Q8_TILE_W };
     for (guint round = 0; round < 60; round++) {
         const guint channels = 16 + round * 37 % 60, outputs = 16 + round * 7 % (MOST_OUTPUTS - 15);

@@ -78,14 +78,16 @@ static void transform_row(gint32 x[WINDOW_W])
 
 static void transform_column(gint32 *x)
 {
-    const gint32 x1 = x[WINDOW_W], x2 = x[2 * WINDOW_W], x3 = x[3 * WINDOW_W];
-    x[0] -= x2;
-    x[WINDOW_W] = x1 + x2;
-    x[2 * WINDOW_W] = x2 - x1;
-    x[3 * WINDOW_W] = x1 - x3;
+    enum { W = WINDOW_W };
+    const gint32 x1 = x[W], x2 = x[2 * W], x3 = x[3 * W];
+    x[0] = 2 * (x[0] - x2) + x3 - x1;
+    x[W] = x3 - x2 - 2 * x1;
+    x[2 * W] = x3 - 3 * x2 + 2 * x1;
+    x[3 * W] = x3 - x1;
+    x[4 * W] += 2 * (x1 - x3) - x2;
 }
 
-/* Those of its sums: six of a row become four, four of a column two. Unsigned: modulo 2^32. */
+/* Those of its sums: six of a row become four, five of a column three. Unsigned: modulo 2^32. */
 static void untransform_row(guint32 x[WINDOW_W])
 {
     const guint32 x0 = x[0], sum = x[1] + x[2], difference = x[1] - x[2];
@@ -98,15 +100,17 @@ static void untransform_row(guint32 x[WINDOW_W])
 
 static void untransform_column(guint32 *x)
 {
-    const guint32 x1 = x[WINDOW_W], x2 = x[2 * WINDOW_W];
-    x[0] += x1 + x2;
-    x[WINDOW_W] = x1 - x2 - x[3 * WINDOW_W];
+    enum { W = WINDOW_W };
+    const guint32 sum = x[W] + x[2 * W], difference = x[W] - x[2 * W], x3 = x[3 * W];
+    x[0] += sum + x3;
+    x[W] = difference + 2 * x3;
+    x[2 * W] = sum + 4 * x3 + x[4 * W];
 }
 
-/* Of 48 times a sum, modulo 2^32, the sum: by what 3 becomes 1 with, then by 16. */
+/* Of 144 times a sum, modulo 2^32, the sum: by what 9 becomes 1 with, then by 16. */
 static gint32 divide(guint32 sum)
 {
-    return (gint32)(sum * 0xaaaaaaabu) / 16;
+    return (gint32)(sum * 0x38e38e39u) / 16;
 }
 
 /* The sums of output `o` of a tile, without the bias, in the upper left of `sums`. */

@@ -22,6 +22,11 @@ static inline __m256i add_words(__m256i sums, __m256i x, __m256i weights)
 enum { WINDOW_W = MLEU_Q8_WINDOW_W, WINDOW_H = MLEU_Q8_WINDOW_H, POINTS = MLEU_Q8_POINTS };
 enum { TILE_W = MLEU_Q8_TILE_W, TILE_H = MLEU_Q8_TILE_H };
 
+static inline __m256i twice(__m256i words)
+{
+    return _mm256_slli_epi16(words, 1);
+}
+
 static inline __m256i four_times(__m256i words)
 {
     return _mm256_slli_epi16(words, 2);
@@ -31,8 +36,7 @@ static inline __m256i four_times(__m256i words)
 static inline void transform_row(__m256i x[WINDOW_W])
 {
     const __m256i x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4];
-    const __m256i far = _mm256_sub_epi16(x4, x2),
-                  near = _mm256_slli_epi16(_mm256_sub_epi16(x3, x1), 1);
+    const __m256i far = _mm256_sub_epi16(x4, x2), near = twice(_mm256_sub_epi16(x3, x1));
     x[0] = _mm256_add_epi16(four_times(_mm256_sub_epi16(x[0], x2)), far);
     x[1] = _mm256_sub_epi16(_mm256_add_epi16(x4, x3), four_times(_mm256_add_epi16(x2, x1)));
     x[2] = _mm256_sub_epi16(_mm256_sub_epi16(x4, x3), four_times(_mm256_sub_epi16(x2, x1)));
@@ -43,11 +47,14 @@ static inline void transform_row(__m256i x[WINDOW_W])
 
 static inline void transform_column(__m256i *x)
 {
-    const __m256i x1 = x[WINDOW_W], x2 = x[2 * WINDOW_W], x3 = x[3 * WINDOW_W];
-    x[0] = _mm256_sub_epi16(x[0], x2);
-    x[WINDOW_W] = _mm256_add_epi16(x1, x2);
-    x[2 * WINDOW_W] = _mm256_sub_epi16(x2, x1);
-    x[3 * WINDOW_W] = _mm256_sub_epi16(x1, x3);
+    enum { W = WINDOW_W };
+    const __m256i x1 = x[W], x2 = x[2 * W], x3 = x[3 * W];
+    const __m256i far = _mm256_sub_epi16(x3, x2), near = _mm256_sub_epi16(x3, x1);
+    x[0] = _mm256_add_epi16(twice(_mm256_sub_epi16(x[0], x2)), near);
+    x[W] = _mm256_sub_epi16(far, twice(x1));
+    x[2 * W] = _mm256_add_epi16(far, twice(_mm256_sub_epi16(x1, x2)));
+    x[3 * W] = near;
+    x[4 * W] = _mm256_sub_epi16(_mm256_sub_epi16(x[4 * W], x2), twice(near));
 }
 
 /* Sixteen channels of a tile, from `c` on, `n` of them there: point k goes to out + k step. */
@@ -133,7 +140,7 @@ static __attribute__((noinline)) void sum_eight(gint32 *out, guint tiles, const 
     }
 }
 
-/* The transforms of a tile's sums: six of a row become four, four of a column two. */
+/* The transforms of a tile's sums: six of a row become four, five of a column three. */
 static inline void untransform_row(__m256i x[WINDOW_W])
 {
     const __m256i x0 = x[0], sum = _mm256_add_epi32(x[1], x[2]),
@@ -147,15 +154,18 @@ static inline void untransform_row(__m256i x[WINDOW_W])
 
 static inline void untransform_column(__m256i *x)
 {
-    const __m256i x1 = x[WINDOW_W], x2 = x[2 * WINDOW_W];
-    x[0] = _mm256_add_epi32(x[0], _mm256_add_epi32(x1, x2));
-    x[WINDOW_W] = _mm256_sub_epi32(_mm256_sub_epi32(x1, x2), x[3 * WINDOW_W]);
+    enum { W = WINDOW_W };
+    const __m256i sum = _mm256_add_epi32(x[W], x[2 * W]), x3 = x[3 * W];
+    const __m256i difference = _mm256_sub_epi32(x[W], x[2 * W]);
+    x[0] = _mm256_add_epi32(x[0], _mm256_add_epi32(sum, x3));
+    x[W] = _mm256_add_epi32(difference, _mm256_slli_epi32(x3, 1));
+    x[2 * W] = _mm256_add_epi32(_mm256_add_epi32(sum, x[4 * W]), _mm256_slli_epi32(x3, 2));
 }
 
-/* Of 48 times sums, modulo 2^32, the sums: by what 3 becomes 1 with, then by 16. */
+/* Of 144 times sums, modulo 2^32, the sums: by what 9 becomes 1 with, then by 16. */
 static inline __m256i divide(__m256i sums)
 {
-    return _mm256_srai_epi32(_mm256_mullo_epi32(sums, _mm256_set1_epi32((gint32)0xaaaaaaab)), 4);
+    return _mm256_srai_epi32(_mm256_mullo_epi32(sums, _mm256_set1_epi32(0x38e38e39)), 4);
 }
 
 /* The sums of eight outputs of a tile's pixels, their bias included. */

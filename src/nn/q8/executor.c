@@ -21,15 +21,15 @@
 #define BLOCK_FEW 24
 #define FEW_PIXELS 1024
 
-/* Likewise tiles of Winograd's method, which have eight pixels. Where they are few, tasks share the
- * outputs too, and with them the weights, which are more than a cache holds there. */
+/* Likewise tiles of Winograd's method, which have twelve pixels. Where they are few, tasks share
+ * the outputs too, and with them the weights, which are more than a cache holds there. */
 #define BLOCK_TILES 12
 #define FEW_TILES 64
 #define FEW_OUTPUTS 64
 
-/* Tiles from which on Winograd's method pays: its weights are five times as large, and with fewer
+/* Tiles from which on Winograd's method pays: its weights are seven times as large, and with fewer
  * most of the time goes into reading them. */
-#define LEAST_TILES 16
+#define LEAST_TILES 12
 
 /* The softmax's table: exp(-d / (MLEU_Q8_LOGIT T)) in units of 2^-16, up to T = 5; beyond it is
  * less than half a unit. */

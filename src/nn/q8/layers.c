@@ -102,13 +102,14 @@ static gboolean pack_depthwise(const MleuNode *node, MleuQ8Layer *layer, const c
 /* Channels on each side from which on the transforms are worth their while. */
 #define WINOGRAD_CHANNELS 16
 
-/* The transforms of a kernel's weights along y, 2 G of F(2, 3), and along x, 24 G of F(4, 3). */
+/* The transforms of a kernel's weights along y, 6 G of F(3, 3), and along x, 24 G of F(4, 3). */
 static void transform_column(gint32 *out, guint step, const gint32 *in)
 {
-    out[0] = 2 * in[0];
-    out[step] = in[0] + in[3] + in[6];
-    out[2 * step] = in[0] - in[3] + in[6];
-    out[3 * step] = 2 * in[6];
+    out[0] = 3 * in[0];
+    out[step] = -3 * (in[0] + in[3] + in[6]);
+    out[2 * step] = in[3] - in[0] - in[6];
+    out[3 * step] = in[0] + 2 * in[3] + 4 * in[6];
+    out[4 * step] = 6 * in[6];
 }
 
 static void transform_row(gint32 out[MLEU_Q8_WINDOW_W], const gint32 in[3])
