@@ -75,6 +75,44 @@ static inline __attribute__((always_inline)) void dot_tile(__m512i *sums, guint 
         sums[p] = _mm512_add_epi32(sums[p], others[p]);
 }
 
+/* Likewise of the first two blocks. What is loaded of a pixel serves both, and loads are what
+ * bounds the sums of one block. */
+static inline __attribute__((always_inline)) void
+dot_two(__m512i *sums, __m512i *others, guint pixels, guint begin, const MleuQ8Tile *tile)
+{
+    const guint8 *const *in = tile->in + begin;
+    const gint8 *weight = tile->weight;
+    const gsize next = mleu_q8_block_bytes(tile->taps, tile->channels);
+    const guint depth = tile->channels / 4, rest = tile->channels % 4;
+    const gsize padding =
+        (mleu_q8_depth(tile->channels) - depth - (rest > 0 ? 1 : 0)) * 4 * MLEU_Q8_OUTPUTS;
+    for (guint p = 0; p < pixels; p++) {
+        sums[p] = load_64(tile->to.bias);
+        others[p] = load_64(tile->to.bias + MLEU_Q8_OUTPUTS);
+    }
+    for (guint t = 0; t < tile->taps; t++, in += tile->pixels, weight += padding) {
+        for (guint d = 0; d < depth; d++, weight += 4 * MLEU_Q8_OUTPUTS) {
+            const __m512i first = load_64(weight), second = load_64(weight + next);
+            __m512i x[PIXELS];
+            for (guint p = 0; p < pixels; p++)
+                x[p] = broadcast_four(in[p] + 4 * d);
+            for (guint p = 0; p < pixels; p++)
+                sums[p] = _mm512_dpbusd_epi32(sums[p], x[p], first);
+            for (guint p = 0; p < pixels; p++)
+                others[p] = _mm512_dpbusd_epi32(others[p], x[p], second);
+        }
+        if (rest > 0) {
+            const __m512i first = load_64(weight), second = load_64(weight + next);
+            for (guint p = 0; p < pixels; p++) {
+                const __m512i x = broadcast_rest(in[p] + 4 * depth, rest);
+                sums[p] = _mm512_dpbusd_epi32(sums[p], x, first);
+                others[p] = _mm512_dpbusd_epi32(others[p], x, second);
+            }
+            weight += 4 * MLEU_Q8_OUTPUTS;
+        }
+    }
+}
+
 /* Calls f(pixels, ...) with the number of pixels, PIXELS at most, as a constant. */
 #define WITH_CONSTANT_PIXELS(pixels, f, ...)                                                       \
     switch (pixels) {                                                                              \
@@ -98,6 +136,7 @@ static inline __attribute__((always_inline)) void dot_tile(__m512i *sums, guint 
         break;                                                                                     \
     }
 
+/* `n` outputs of one block, or of two. */
 static inline __attribute__((always_inline)) void
 conv_tile(guint pixels, guint8 *out, gsize step, gsize n, guint begin, const MleuQ8Tile *tile)
 {
@@ -107,15 +146,34 @@ conv_tile(guint pixels, guint8 *out, gsize step, gsize n, guint begin, const Mle
         requantize(out + p * step, n, sums[p], tile->to.scale, &tile->to);
 }
 
-/* A block of outputs of all pixels, then the next: so its weights stay in the first-level cache. */
+static inline __attribute__((always_inline)) void
+conv_two(guint pixels, guint8 *out, gsize step, gsize n, guint begin, const MleuQ8Tile *tile)
+{
+    __m512i sums[PIXELS], others[PIXELS];
+    dot_two(sums, others, pixels, begin, tile);
+    for (guint p = 0; p < pixels; p++) {
+        guint8 *to = out + p * step;
+        requantize(to, MLEU_Q8_OUTPUTS, sums[p], tile->to.scale, &tile->to);
+        requantize(to + MLEU_Q8_OUTPUTS, n - MLEU_Q8_OUTPUTS, others[p],
+                   tile->to.scale + MLEU_Q8_OUTPUTS, &tile->to);
+    }
+}
+
+/* Two blocks of outputs of all pixels, then the next: so their weights stay near. */
 void TIER(mleu_q8_conv)(guint8 *out, gsize step, gsize outputs, const MleuQ8Tile *tile)
 {
     MleuQ8Tile block = *tile;
-    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_next_block(&block)) {
-        const gsize n = MIN(MLEU_Q8_OUTPUTS, outputs - o);
-        for (guint p = 0; p < tile->pixels; p += PIXELS)
-            WITH_CONSTANT_PIXELS(tile->pixels - p, conv_tile, out + p * step + o, step, n, p,
-                                 &block)
+    for (gsize o = 0; o < outputs; o += 2 * MLEU_Q8_OUTPUTS) {
+        const gsize n = MIN(2 * MLEU_Q8_OUTPUTS, outputs - o);
+        for (guint p = 0; p < tile->pixels; p += PIXELS) {
+            guint8 *to = out + p * step + o;
+            if (n > MLEU_Q8_OUTPUTS)
+                WITH_CONSTANT_PIXELS(tile->pixels - p, conv_two, to, step, n, p, &block)
+            else
+                WITH_CONSTANT_PIXELS(tile->pixels - p, conv_tile, to, step, n, p, &block)
+        }
+        mleu_q8_next_block(&block);
+        mleu_q8_next_block(&block);
     }
 }
 
@@ -128,12 +186,31 @@ static inline __attribute__((always_inline)) void logits_tile(guint pixels, gint
         store_logits(out + p * step, sums[p], tile->to.scale);
 }
 
+static inline __attribute__((always_inline)) void logits_two(guint pixels, gint16 *out, gsize step,
+                                                             guint begin, const MleuQ8Tile *tile)
+{
+    __m512i sums[PIXELS], others[PIXELS];
+    dot_two(sums, others, pixels, begin, tile);
+    for (guint p = 0; p < pixels; p++) {
+        gint16 *to = out + p * step;
+        store_logits(to, sums[p], tile->to.scale);
+        store_logits(to + MLEU_Q8_OUTPUTS, others[p], tile->to.scale + MLEU_Q8_OUTPUTS);
+    }
+}
+
 void TIER(mleu_q8_logits)(gint16 *out, gsize step, gsize outputs, const MleuQ8Tile *tile)
 {
     MleuQ8Tile block = *tile;
-    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_next_block(&block)) {
-        for (guint p = 0; p < tile->pixels; p += PIXELS)
-            WITH_CONSTANT_PIXELS(tile->pixels - p, logits_tile, out + p * step + o, step, p, &block)
+    for (gsize o = 0; o < outputs; o += 2 * MLEU_Q8_OUTPUTS) {
+        for (guint p = 0; p < tile->pixels; p += PIXELS) {
+            gint16 *to = out + p * step + o;
+            if (outputs - o > MLEU_Q8_OUTPUTS)
+                WITH_CONSTANT_PIXELS(tile->pixels - p, logits_two, to, step, p, &block)
+            else
+                WITH_CONSTANT_PIXELS(tile->pixels - p, logits_tile, to, step, p, &block)
+        }
+        mleu_q8_next_block(&block);
+        mleu_q8_next_block(&block);
     }
 }
 
