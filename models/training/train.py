@@ -91,10 +91,9 @@ class Trainee:
         else:
             self.model.load(pretrained)
         if "continues" in configuration:
-            self._take_over(arguments, configuration["continues"])
+            others = configuration["continues"]
+            self._take_over(arguments, others if isinstance(others, dict) else {others: 1.0})
         self.objective = losses.Objective(configuration, histogram)
-        if "starts_with" in configuration:
-            self._start_with(configuration["starts_with"], pictures)
         self.quantization, self.precision, self.teacher_precision = None, precision, precision
         if configuration.get("quantized"):
             self._quantise(pictures)
@@ -113,15 +112,22 @@ class Trainee:
         self.optimizer = OPTIMIZERS[optimizer["name"]](self._groups(pretrained, optimizer), optimizer)
         self.step, self.smooth = 0, None
 
-    def _take_over(self, arguments, name):
-        """Goes on from the averaged weights of another network of the run, of the same nodes."""
-        path = arguments.run / name / "checkpoint.pt"
-        if not path.exists():
-            raise SystemExit(f'{path}: no such file; train "{name}" in this run first')
-        state = torch.load(path, map_location="cpu", weights_only=False)["ema"]
-        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in self.model.trained_state().items()}:
-            raise SystemExit(f'{path}: not the same layers as "{self.config["name"]}", which needs it')
-        self.model.load_state_dict(state, strict=False)
+    def _take_over(self, arguments, shares):
+        """Goes on from the averaged weights of another network of the run, of the same nodes, or from the mean of several
+        networks' weights: name -> share."""
+        wanted, sums = self.model.trained_state(), {}
+        for name, share in shares.items():
+            path = arguments.run / name / "checkpoint.pt"
+            if not path.exists():
+                raise SystemExit(f'{path}: no such file; train "{name}" in this run first')
+            state = torch.load(path, map_location="cpu", weights_only=False)["ema"]
+            if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in wanted.items()}:
+                raise SystemExit(f'{path}: not the same layers as "{self.config["name"]}", which needs it')
+            for key, value in state.items():
+                # Numbers of batches, which are whole, are of no use: the last network's will do.
+                is_float = value.dtype.is_floating_point
+                sums[key] = sums.get(key, 0) + share * value if is_float else value
+        self.model.load_state_dict(sums, strict=False)
 
     def _teacher(self, arguments, name, device):
         """A model file to learn from: one of the run's folder, or one that ships."""
@@ -130,20 +136,6 @@ class Trainee:
             if path.exists():
                 return run_model.Model(path, device)
         raise SystemExit(f'{arguments.run / name}.safetensors: no such file; train "{name}" and export it to there first')
-
-    def _start_with(self, start, pictures):
-        """Begins with the weights of a model file of the same layers in the same order; an output that has more
-        channels than the file's begins with zeros there."""
-        file = run_model.Model(MODELS / start["model"])
-        layers = [[node for node in nodes if node["op"] in graph.CONVOLUTIONS]
-                  for nodes in (self.model.nodes, file.graph["nodes"])]
-        weights = {node["name"]: (file.tensors[its["weight"]], file.tensors[its["bias"]]) for node, its in zip(*layers)}
-        output = self.model.convolutions["output"]
-        more = [0] * 7 + [len(output.bias) - len(weights["output"][1])]
-        weight, bias = (F.pad(value, more[-2 * value.ndim :]) for value in weights["output"])
-        # Training's logits are with the rarity weights.
-        bias[: self.objective.classes] += losses.undone(start, self.objective.weights)
-        self.model.unfold(weights | {"output": (weight, bias)}, pictures)
 
     def _quantise(self, pictures):
         """Goes on in the quantised form of the weights so far."""
@@ -271,8 +263,7 @@ def main():
 
     batches = data.Batches(photos, schedule, sampling, seed)
     pictures = []
-    calibrated = any(c.get("quantized") or "starts_with" in c or (c.get("embedding") or {}).get("normalized")
-                     for c in configurations)
+    calibrated = any(c.get("quantized") or (c.get("embedding") or {}).get("normalized") for c in configurations)
     while calibrated and sum(map(len, pictures)) < CALIBRATION and len(pictures) < schedule.starts[1]:  # of one size
         pictures.append(color.lightness_from_luma(batches[len(pictures)][1])[:, None])
     judge = held_out.HeldOut(photos)
@@ -284,7 +275,7 @@ def main():
         raise SystemExit(f"{arguments.run}: the checkpoints are not of the same step; remove the newer ones")
     if start:
         print(f"goes on at step {start}")
-    end = min(schedule.steps, arguments.steps or schedule.steps)
+    end = schedule.steps if arguments.steps is None else min(schedule.steps, arguments.steps)
     interrupted = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: interrupted.append(received))

@@ -86,7 +86,7 @@ class Place:
         """Runs train.py; returns the folder of the run."""
         arguments = ["train.py", "--data", str(self.data), "--run", str(self.folder / run)]
         arguments += ["--cache", str(self.folder / "cache")]
-        arguments += [f"--config={path}" for path in configs] + ([f"--steps={steps}"] if steps else [])
+        arguments += [f"--config={path}" for path in configs] + ([f"--steps={steps}"] if steps is not None else [])
         call(train.main, arguments)
         return self.folder / run
 
@@ -238,27 +238,24 @@ def test_quantized(place):
     refused(lambda: place.train("none", path), "mleu-combined")
 
 
-def test_starts_with(place):
-    """A network that begins with a model file says what the file says, with the rarity weights that were undone; an
-    output that the file lacks is 0; storage in 8 bits of both moves it a little."""
-    path = place.config("mleu-combined", name="plain", head="classes", losses={"regression": None, "mean": None})
-    place.export(place.train("plain", path), path, place.folder / "plain.safetensors")
-    file = run_model.Model(place.folder / "plain.safetensors")
-    start = {"model": place.folder / "plain.safetensors", "rarity_undone": 0.5}
-    configuration = config.load(place.config("mleu-combined", name="more", starts_with=None)) | {"starts_with": start}
-    photos = data.Photos(place.folder / "cache", 16, CPU)
-    pictures = [100 * torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(i)) for i in range(3)]
-    arguments = argparse.Namespace(run=place.folder / "more", data=place.data, encoders=None, compile=False)
-    trainee = train.Trainee(configuration, arguments, data.ab_histogram(photos, 20, 1), pictures, CPU, torch.float32)
-    lightness = 100 * torch.rand(1, 1, 64, 96, generator=torch.Generator().manual_seed(9))
-    with torch.no_grad():
-        actual, expected = trainee.model.eval()(lightness), file.logits(lightness)
-    shift = losses.undone(start, trainee.objective.weights).view(1, -1, 1, 1)
-    assert float(shift.abs().max()) > 0.1
-    assert torch.allclose(actual[:, :313], expected + shift, atol=1e-3)
-    assert actual.shape[1] == 315 and not actual[:, 313:].any()
-    norms = [norm.weight / torch.sqrt(norm.running_var) for norm in trainee.model.norms.values()]
-    assert norms and all(value.isfinite().all() for value in norms)
+def test_mean(place):
+    """A network may begin with the mean of others' weights, with no step of its own; not of networks of other layers."""
+    names = {"one": 0.25, "another": 0.75}
+    run = place.train("mean", *(place.config("mleu-combined", name=name, losses={"mean": factor})
+                                for name, factor in zip(names, (0.1, 5.0))))
+    path = place.config("mleu-combined", name="both", continues=names)
+    place.train("mean", path, steps=0)
+    both, one, another = (state(run, name)["ema"] for name in ("both", *names))
+    moved = 0
+    for key, value in both.items():
+        if value.dtype.is_floating_point:
+            assert torch.allclose(value, 0.25 * one[key] + 0.75 * another[key], atol=1e-6), key
+            moved += not torch.equal(one[key], another[key])
+    assert moved > 10
+    place.export(run, path, place.folder / "both.safetensors")
+    refused(lambda: place.train("mean", place.config("mleu-combined", name="worse", continues=names | {"none": 1.0}), steps=0), "none")
+    other = place.config("mleu-combined", name="other", bottleneck=[6, 6], continues="one")
+    refused(lambda: place.train("mean", other, steps=0), "not the same layers")
 
 
 def test_onnx(place):
