@@ -119,24 +119,18 @@ static inline guint share_of(guint tiles)
     return (tiles + turns - 1) / turns;
 }
 
-/* Of one point of all tiles: functions of their own, which gcc keeps in registers. */
-static __attribute__((noinline)) void sum_sixteen(gint32 *out, guint tiles, const gint16 *in,
-                                                  gsize row, guint pairs, const gint16 *weight)
+/* Of one point of all tiles, of a block's outputs or the first eight of them. A function of its
+ * own, so that gcc keeps the sums in registers. */
+static __attribute__((noinline)) void sum_point(gint32 *out, guint tiles, const gint16 *in,
+                                                gsize row, guint pairs, const gint16 *weight,
+                                                gboolean eight)
 {
-    for (guint t = 0, n; t < tiles; t += n) {
+    for (guint t = 0, n; t < tiles; t += n, out += n * MLEU_Q8_OUTPUTS, in += n * row) {
         n = share_of(tiles - t);
-        WITH_CONSTANT_PIXELS(n, sum_channels, out + t * MLEU_Q8_OUTPUTS, in + t * row, row, pairs,
-                             weight, FALSE)
-    }
-}
-
-static __attribute__((noinline)) void sum_eight(gint32 *out, guint tiles, const gint16 *in,
-                                                gsize row, guint pairs, const gint16 *weight)
-{
-    for (guint t = 0, n; t < tiles; t += n) {
-        n = share_of(tiles - t);
-        WITH_CONSTANT_PIXELS(n, sum_channels, out + t * MLEU_Q8_OUTPUTS, in + t * row, row, pairs,
-                             weight, TRUE)
+        if (eight)
+            WITH_CONSTANT_PIXELS(n, sum_channels, out, in, row, pairs, weight, TRUE)
+        else
+            WITH_CONSTANT_PIXELS(n, sum_channels, out, in, row, pairs, weight, FALSE)
     }
 }
 
@@ -235,9 +229,8 @@ void mleu_q8_winograd__avx2(gsize outputs, const MleuQ8Winograd *job)
     transform_tiles(in, job);
     for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS) {
         for (guint k = 0; k < POINTS; k++, weight += 2 * MLEU_Q8_OUTPUTS * pairs) {
-            (outputs - o > 8 ? sum_sixteen : sum_eight)(sums + k * job->tiles * MLEU_Q8_OUTPUTS,
-                                                        job->tiles, in + k * of_point, row, pairs,
-                                                        weight);
+            sum_point(sums + k * job->tiles * MLEU_Q8_OUTPUTS, job->tiles, in + k * of_point, row,
+                      pairs, weight, outputs - o <= 8);
         }
         finish(job, o, MIN(MLEU_Q8_OUTPUTS, outputs - o), sums);
     }
