@@ -208,7 +208,7 @@ static void check_dwconv(const MleuKernels *kernels)
         };
         const guint out_h = 1 + round % 6;
         /* Some too large to be copied with their padding. */
-        job.out_w = 1 + round % 37 + (round % 10 < 3 ? 5000 : 0);
+        job.out_w = 1 + round % 37 + (round % 10 == 0 ? 5000 : 0);
         /* As much input as the last tap needs, less some padding at the end. */
         const guint need_h = (out_h - 1) * job.stride + (job.kernel_h - 1) * job.dilation + 1;
         const guint need_w = (job.out_w - 1) * job.stride + (job.kernel_w - 1) * job.dilation + 1;

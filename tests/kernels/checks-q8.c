@@ -199,7 +199,7 @@ void check_q8_winograd(const MleuKernels *kernels)
 {
     enum { MOST_TILES = 13, WIDTH = 11, HEIGHT = 20, STEP = MOST_OUTPUTS + 3 };
     enum { COLUMNS = (WIDTH + MLEU_Q8_TILE_W - 1) / MLEU_Q8_TILE_W };
-    for (guint round = 0; round < 60; round++) {
+    for (guint round = 0; round < 36; round++) {
         const guint channels = 16 + round * 37 % 60, outputs = 16 + round * 7 % (MOST_OUTPUTS - 15);
         const guint tiles = 1 + round % MOST_TILES, first = round % 7;
         RandomTile random;
