@@ -57,13 +57,11 @@ static void expect_header(const char *header, MleuError code, const char *words)
 static MleuModel *load_good(TestFile *file)
 {
     GError *error = NULL;
-    GByteArray *bytes = testfile_bytes(file);
-    char *path = write_bytes(bytes->data, bytes->len);
+    char *path = g_build_filename(folder, "model.safetensors", NULL);
+    testfile_write(file, path);
     MleuModel *model = mleu_model_load(path, &error);
     g_assert_no_error(error);
     g_free(path);
-    g_byte_array_unref(bytes);
-    testfile_free(file);
     return model;
 }
 
@@ -492,15 +490,9 @@ static void test_weights(void)
 /* Writes @file as NAME in the folder; returns its digest, to be freed. */
 static char *write_named(TestFile *file, const char *name)
 {
-    GError *error = NULL;
-    GByteArray *bytes = testfile_bytes(file);
-    char *path = g_build_filename(folder, name, NULL);
-    g_file_set_contents(path, (const char *)bytes->data, (gssize)bytes->len, &error);
-    g_assert_no_error(error);
+    char *path = g_build_filename(folder, name, NULL), *digest = testfile_digest(file);
+    testfile_write(file, path);
     g_free(path);
-    g_byte_array_unref(bytes);
-    char *digest = testfile_digest(file);
-    testfile_free(file);
     return digest;
 }
 

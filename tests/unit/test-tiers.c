@@ -13,8 +13,8 @@
 /* The nodes of a network: L*, x; a, a convolution of one channel; b, of many; c, to the classes. */
 enum { MANY = 3 };
 
-/* @most: its size at most, 127: of all of them, by turns of either sign, for those of one sign may
- * add up to 128. */
+/* Up to @most in size; of 127 all are as large, by turns of either sign, for two neighbours of one
+ * sign may add up to 128 at most. */
 static gint8 weight_at(GRand *random, gsize i, gint most)
 {
     return (gint8)(most == 127 ? (i % 2 == 0 ? most : -most)
@@ -81,20 +81,16 @@ static MleuModel *load(const Network *network)
         "\"head\":{\"type\":\"classes\",\"input\":\"c\",\"bins\":\"bins\",\"temperature\":0.5}}",
         network->padding, network->padding);
     testfile_metadata(file, "mleu.graph", graph);
-    GByteArray *bytes = testfile_bytes(file);
     char *path = g_build_filename(g_get_tmp_dir(), "test-tiers-XXXXXX", NULL);
     const gint descriptor = g_mkstemp(path);
     g_assert_cmpint(descriptor, >=, 0);
     g_close(descriptor, NULL);
-    g_file_set_contents(path, (const char *)bytes->data, (gssize)bytes->len, &error);
-    g_assert_no_error(error);
+    testfile_write(file, path);
     MleuModel *model = mleu_model_load(path, &error);
     g_assert_no_error(error);
     g_assert_cmpint(g_unlink(path), ==, 0);
     g_free(path);
-    g_byte_array_unref(bytes);
     g_free(graph);
-    testfile_free(file);
     g_rand_free(random);
     return model;
 }

@@ -151,13 +151,17 @@ TestFile *testmodel_small_part(gboolean first, gboolean second)
     return file;
 }
 
-void testmodel_write(const char *path)
+void testfile_write(TestFile *file, const char *path)
 {
     GError *error = NULL;
-    TestFile *file = testmodel_small();
     GByteArray *bytes = testfile_bytes(file);
     g_file_set_contents(path, (const char *)bytes->data, bytes->len, &error);
     g_assert_no_error(error);
     g_byte_array_unref(bytes);
     testfile_free(file);
+}
+
+void testmodel_write(const char *path)
+{
+    testfile_write(testmodel_small(), path);
 }

@@ -23,6 +23,9 @@ void testfile_metadata(TestFile *file, const char *key, const char *value);
 /* The file: length, JSON header, data. */
 GByteArray *testfile_bytes(TestFile *file);
 
+/* Writes it to @path, and frees it. */
+void testfile_write(TestFile *file, const char *path);
+
 /* SHA-256 of the data, as it is in the metadata; to be freed. */
 char *testfile_digest(const TestFile *file);
 
