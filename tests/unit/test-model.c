@@ -485,8 +485,6 @@ static void test_weights(void)
     }
 }
 
-/* A header of the largest size with as many names as fit must be refused, or read, in bounded time.
- */
 /* Writes @file as NAME in the folder; returns its digest, to be freed. */
 static char *write_named(TestFile *file, const char *name)
 {
@@ -553,6 +551,7 @@ static void test_shared(void)
     g_free(trunk);
 }
 
+/* More names than a model may have are refused before time is spent on them. */
 static void test_many_tensors(void)
 {
     GString *header = g_string_new("{\"__metadata__\":{}");
