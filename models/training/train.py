@@ -103,6 +103,9 @@ class Trainee:
         # What is given away: the weights' running average.
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.model.train()
+        if self.training.get("statistics_kept"):
+            # Those of a mean of weights, or of larger batches, are better than those of a few pictures.
+            self.model.norms.eval()
         if arguments.compile:
             self.model.compile()
         self.objective.to(device)
@@ -191,7 +194,7 @@ class Trainee:
         if self.quantization is not None:
             self.quantization = self.model.quantization = self.averaged.quantization = state["quantization"]
 
-    def advance(self, lightness, unaged, ab, shift, frozen, rate, rng):
+    def advance(self, lightness, unaged, ab, pair, frozen, rate, rng):
         """One optimiser step. Teachers see the pictures as they were before they aged."""
         sample, grid = None, self.config["grid"]
         if self.config.get("loss_stride", 1) > 1:
@@ -207,7 +210,7 @@ class Trainee:
             taught = [teacher.logits(unaged) for teacher in self.teachers]
         if sample:
             taught = [theirs[:, :, sample[1]::stride, sample[2]::stride] for theirs in taught]
-        terms = self.objective(output, target, shift // grid, taught)
+        terms = self.objective(output, target, pair and pair.on_grid(grid), taught)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * rate
         self.optimizer.zero_grad()
@@ -298,7 +301,7 @@ def main():
     for step in range(start, end):
         if interrupted:
             break
-        rgb, luma, shift = batches[step]
+        rgb, luma, pair = batches[step]
         ab = color.lab_from_rgb(rgb)[:, 1:]
         lightness, unaged = (color.lightness_from_luma(value)[:, None].contiguous(memory_format=torch.channels_last)
                              for value in (luma, film.grey(rgb, film.LUMA)))
@@ -311,7 +314,7 @@ def main():
                     shared[embedding] = trainee.model.frozen_values(lightness)
             rate = schedule.rate(step, trainee.training["warmup_steps"])
             rng = np.random.default_rng([seed, step, 2])
-            trainee.advance(lightness, unaged, ab, shift, shared.get(embedding), rate, rng)
+            trainee.advance(lightness, unaged, ab, pair, shared.get(embedding), rate, rng)
         if (step + 1) % 20 == 0:
             samples = schedule.at(step)[1] + len(rgb)
             seconds = round((time.time() - begin) / (samples - first), 4)

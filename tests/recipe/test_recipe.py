@@ -77,7 +77,7 @@ class Place:
         """The shipped configuration `base`, made small."""
         path = self.folder / f"{changes.get('name', base)}.json"
         training = {"phases": [{"samples": 8, "crop": 32, "batch": 2}, {"samples": 4, "crop": 64, "batch": 2}],
-                    "warmup_steps": 2, "sampling": {"held_out": 16, "prior_photos": 20}}
+                    "warmup_steps": 2, "sampling": {"held_out": 16, "prior_photos": 20}, **changes.pop("training", {})}
         own = {"base": str(TRAINING / "configs" / f"{base}.json"), **SMALL[base], "training": training, **changes}
         path.write_text(json.dumps(own))
         return path
@@ -258,6 +258,18 @@ def test_mean(place):
     refused(lambda: place.train("mean", other, steps=0), "not the same layers")
 
 
+def test_statistics_kept(place):
+    """Batch norms may keep the statistics that they came with, while all else is trained."""
+    run = place.train("kept", place.config("mleu-combined"))
+    path = place.config("mleu-combined", name="kept", continues="mleu-combined", training={"statistics_kept": True})
+    place.train("kept", path)
+    before, after = state(run, "mleu-combined")["ema"], state(run, "kept")["model"]
+    moved = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    norms = {key for key in after if key.startswith("norms.")}
+    assert not [key for key in norms & moved if "running" in key or "batches" in key]
+    assert any(key.endswith(".bias") for key in norms & moved) and moved - norms
+
+
 def test_onnx(place):
     """The ONNX file gives what PyTorch gives."""
     try:
@@ -334,19 +346,33 @@ def test_pairs(place):
     """The second half of a batch is the first, moved; colours that move with it are consistent, others are not."""
     photos = data.Photos(place.folder / "cache", 16, CPU)
     settings = config.load(TRAINING / "configs" / "mleu-classification.json")["training"]["sampling"]
-    settings |= {"pairs": {"step": 4, "most": 8}}
+    settings |= {"pairs": {"step": 4, "most": 8, "object": 0.5}}
     batches = data.Batches(photos, train.Schedule([{"samples": 64, "crop": 32, "batch": 4}]), settings, 1)
     objective = losses.Objective({"name": "x", "head": "regression", "losses": {"consistency": 1.0}}, None)
-    moved = 0
+    moved = covered = 0
     for i in range(8):
-        rgb, luma, shift = batches[i]
+        rgb, luma, pair = batches[i]
         ab = color.lab_from_rgb(rgb)[:, 1:] / 110
-        assert float(objective(ab, ab, shift)["consistency"]) < 1e-9
-        assert not torch.equal(luma[0], luma[2]) or not shift.any()
-        if shift.any():
+        apart = float(objective(ab, ab, pair)["consistency"])
+        assert apart < 1e-6
+        # Frames of one film differ, but not by much where they show the same.
+        if not pair.shift.any() and not pair.hidden.any():
+            assert 0 < (luma[:2] - luma[2:]).abs().mean() < 0.1
+        if pair.shift.any():
             moved += 1
-            assert float(objective(ab, ab, -shift)["consistency"]) > 1e-3
-    assert moved > 4
+            assert float(objective(ab, ab, pair._replace(shift=-pair.shift))["consistency"]) > 0.01
+        if pair.hidden.any():
+            covered += 1
+            assert not pair.hidden.all()
+            assert float(objective(ab, ab, pair._replace(hidden=torch.zeros_like(pair.hidden)))["consistency"]) > apart
+            cells = pair.on_grid(4)
+            assert torch.equal(4 * cells.shift, pair.shift)
+            assert torch.equal(cells.hidden, pair.hidden.unfold(1, 4, 4).unfold(2, 4, 4).any(-1).any(-1))
+        # It is a part of the chroma: paler colours are as unsteady.
+        wrong = pair._replace(shift=pair.shift + 8)
+        whole, pale = (float(objective(s * ab, ab, wrong)["consistency"]) for s in (1, 0.5))
+        assert abs(whole - pale) < 0.1 * whole
+    assert moved > 4 and covered > 2
 
 
 def test_teacher(place):
@@ -422,11 +448,12 @@ def test_objective_of_what_is_shipped(_):
     # Both heads move apart from the truth by as much, in opposite directions.
     regressed = (2 * file_mean[:1] - file_mean) / losses.SPREAD
     output = torch.cat([logits, regressed], 1)
-    terms = objective(output, file_mean)
+    still = data.Pair(torch.zeros(2, dtype=torch.int64), torch.zeros(1, 2, 2, dtype=torch.bool))
+    terms = objective(output, file_mean, still)
     assert float(terms["mean"]) < 1e-9
     assert float(losses.undone(configuration, objective.weights).abs().max()) > 0.1
     assert float(terms["consistency"]) < 1e-9
-    assert float(objective(torch.cat([logits, 2 * regressed], 1), file_mean)["consistency"]) > 1e-4
+    assert float(objective(torch.cat([logits, 2 * regressed], 1), file_mean, still)["consistency"]) > 1e-4
 
     configuration |= {"errors": "logarithmic", "losses": {"regression": 1.0}}
     objective = losses.Objective(configuration, histogram).to("cpu")

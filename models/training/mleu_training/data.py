@@ -6,6 +6,7 @@ import json
 import math
 import multiprocessing.pool
 import os
+import typing
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from . import color
-from .film import age, of_pictures
+from .film import age, flicker, of_pictures
 
 
 def manifest(photos, min_colourfulness):
@@ -89,6 +90,18 @@ class Photos:
         return (sums / 4).round().to(torch.uint8).permute(1, 2, 3, 0)
 
 
+class Pair(typing.NamedTuple):
+    """How the second half of a batch belongs to the first: as the next frames of its scenes. What is at (y, x) of the first is
+    at (y - shift[0], x - shift[1]) of the second, unless it is hidden there behind something that came into the picture."""
+
+    shift: torch.Tensor  # int64 [2], y and x
+    hidden: torch.Tensor  # bool [n / 2, h, w], of the second frames
+
+    def on_grid(self, cell):
+        """The same for planes of cells of `cell` x `cell` pixels; a cell is hidden where any of its pixels is."""
+        return Pair(self.shift // cell, F.max_pool2d(self.hidden[:, None].float(), cell)[:, 0] > 0)
+
+
 @functools.lru_cache(maxsize=2)
 def _shuffle(seed, epoch, count):
     """The order of `count` photos in an epoch."""
@@ -96,12 +109,12 @@ def _shuffle(seed, epoch, count):
 
 
 class Batches:
-    """Batch i of a run: uint8 pictures [n, side, side, 3], the grey, aged luma [n, side, side] that belongs to them, and
-    the shift [2] in pixels, y then x; the first two on the photos' device.
+    """Batch i of a run: uint8 pictures [n, side, side, 3], the grey, aged luma [n, side, side] that belongs to them, both on
+    the photos' device, and the Pair that the halves are, or None where every photo is another.
 
     With `pairs` in the sampling, the second half of a batch has the photos of the first again, as the next frame of a film
-    would: moved by the shift, a whole number of its `step` up to its `most`, and aged anew. What is at (y, x) of the first
-    is at (y - shift, x - shift) of the second. Without, the shift is 0 and every photo another.
+    would: moved by a whole number of `step` pixels up to `most`, on the same stock with the same wear, with other grain and
+    exposure; in a part of them, `object`, something has come into the picture.
 
     It depends on the seed and on i alone, so that a run goes on where it stopped.
     """
@@ -151,31 +164,48 @@ class Batches:
                                   centre_y + right * right_y + down * down_y,
                                   of_pictures(np.maximum(span / side - 1, 0), pixels))
 
+    def _ellipses(self, n, side, chance, rng):
+        """bool [n, side, side]: in some an ellipse, anywhere, from an eighth of the side to all of it across."""
+        height, width = np.where(rng.random(n) < chance, rng.uniform(0.06, 0.5, (2, n)) * side, 1e-6)
+        y, x = rng.uniform(-0.1, 1.1, (2, n)) * side
+        y, x, height, width = (of_pictures(v, self.photos.pixels) for v in (y, x, height, width))
+        place = torch.arange(side, device=self.photos.pixels.device) + 0.5
+        return ((place[:, None] - y) / height) ** 2 + ((place - x) / width) ** 2 < 1
+
+    def _pairs(self, first, n, side, rng, noise):
+        chances = self.sampling["pairs"]
+        most = chances["most"] // chances["step"]
+        shift = rng.integers(-most, most + 1, 2) * chances["step"]
+        room = side + int(np.abs(shift).max())
+        rows, columns = (self._mirrored(n // 2, room, 0, rng) for _ in range(2))
+        crops = self._crops(self._indices(first, n // 2), rows, columns, rng)
+        y, x = np.maximum(-shift, 0)
+        before = crops[:, y : y + side, x : x + side]
+        after = crops[:, y + shift[0] :, x + shift[1] :][:, :side, :side]
+        hidden = self._ellipses(n // 2, side, chances["object"], rng)
+        rgb = torch.cat([before, torch.where(hidden[..., None], before.roll(1, 0), after)])
+        # The film is one, so both are drawn alike; noise is not.
+        film = int(rng.integers(2**63))
+        luma = torch.cat([age(half, self.sampling["film"], np.random.default_rng(film), noise) for half in rgb.chunk(2)])
+        return rgb, flicker(luma, rng, noise), Pair(torch.from_numpy(shift), hidden)
+
+    def _singles(self, first, n, side, rng, noise):
+        rows, columns = (self._mirrored(n, side, self.sampling["mirrored"], rng) for _ in range(2))
+        rgb = self._crops(self._indices(first, n), rows, columns, rng)
+        # Black bars at the sides, as of a 4:3 film in a 16:9 frame; the truth is black there too.
+        bar = np.where(rng.random(n) < self.sampling["bars"], side * rng.uniform(0.03, 0.2, n), 0).astype(int)
+        which = rng.integers(0, 3, n)
+        left, right = (of_pictures(v, columns)[:, 0] for v in (bar * (which != 1), side - bar * (which != 0)))
+        barred = ((columns < left) | (columns >= right))[:, None, :, None]
+        rgb = torch.where(barred, rgb // 30, rgb)
+        return rgb, age(rgb, self.sampling["film"], rng, noise), None
+
     def __getitem__(self, step):
         phase, first = self.schedule.at(step)
         rng = np.random.default_rng([self.seed, step, 1])
         noise = torch.Generator(self.photos.pixels.device).manual_seed(int(rng.integers(2**63)))
-        n, side, pairs = phase["batch"], phase["crop"], self.sampling.get("pairs")
-        shift = np.zeros(2, np.int64)
-        if pairs:
-            most = pairs["most"] // pairs["step"]
-            shift = rng.integers(-most, most + 1, 2) * pairs["step"]
-            room = side + int(np.abs(shift).max())
-            rows, columns = (self._mirrored(n // 2, room, 0, rng) for _ in range(2))
-            crops = self._crops(self._indices(first, n // 2), rows, columns, rng)
-            y, x = np.maximum(-shift, 0)
-            rgb = torch.cat([crops[:, y : y + side, x : x + side],
-                             crops[:, y + shift[0] :, x + shift[1] :][:, :side, :side]])
-        else:
-            rows, columns = (self._mirrored(n, side, self.sampling["mirrored"], rng) for _ in range(2))
-            rgb = self._crops(self._indices(first, n), rows, columns, rng)
-            # Black bars at the sides, as of a 4:3 film in a 16:9 frame; the truth is black there too.
-            bar = np.where(rng.random(n) < self.sampling["bars"], side * rng.uniform(0.03, 0.2, n), 0).astype(int)
-            which = rng.integers(0, 3, n)
-            left, right = (of_pictures(v, columns)[:, 0] for v in (bar * (which != 1), side - bar * (which != 0)))
-            barred = ((columns < left) | (columns >= right))[:, None, :, None]
-            rgb = torch.where(barred, rgb // 30, rgb)
-        return rgb, age(rgb, self.sampling["film"], rng, noise), torch.from_numpy(shift)
+        make = self._pairs if "pairs" in self.sampling else self._singles
+        return make(first, phase["batch"], phase["crop"], rng, noise)
 
 
 def ab_histogram(photos, count, seed):

@@ -121,6 +121,14 @@ STEPS = {"tone": tone, "soften": soften, "vignette": vignette, "grain": grain, "
          "compress": compress}
 
 
+def flicker(luma, rng, noise):
+    """What two frames of one still scene differ by at the least: exposure, and the noise of grain and of the transfer."""
+    n = len(luma)
+    gain = of_pictures(np.exp(0.03 * rng.standard_normal(n)), luma)
+    strength = of_pictures(rng.uniform(0, 0.015, n), luma)
+    return (luma * gain + strength * torch.randn(luma.shape, generator=noise, device=luma.device)).clamp(0, 1)
+
+
 def age(rgb, chances, rng, noise):
     """uint8 [n, h, w, 3] -> luma [n, h, w] 0..1 of films of them.
 

@@ -12,6 +12,8 @@ from . import color
 SPREAD = 20.0
 # Of a picture's squared error, in units of SPREAD squared (about three a*, b*), where its logarithm is taken.
 FLOOR = 0.02
+# a*, b*: colours that differ by much less are alike.
+JUST_SEEN = 0.3
 
 
 def regression_scale(head):
@@ -30,7 +32,8 @@ class Objective:
     classes     weighted cross-entropy against the soft-encoded target; a pixel weighs as its most probable class
     regression  mean squared error of the regressed a*, b*, in units of the output
     mean        mean squared error of the mean over the class distribution, in units of SPREAD
-    consistency mean squared difference of the colours of two frames of one scene (data.Batches, `pairs`), likewise
+    consistency mean distance of the colours of two frames of one scene (data.Batches, `pairs`) where both show the same, as a
+                part of their mean chroma: paler colours are no steadier
     teacher     how far the output is from the mean of model files', of the same picture before it aged: Kullback-Leibler
                 divergence of the class distributions, and mean squared error of the regressed a*, b*
 
@@ -71,15 +74,20 @@ class Objective:
             self.device_undone = self.undone.to(device).view(1, -1, 1, 1)
         return self
 
-    def _consistency(self, colours, shift):
-        """colours [n, 2, h, w], the second half's frames moved by `shift` (y, x) in their pixels against the first's."""
+    def _consistency(self, colours, pair):
+        """colours [n, 2, h, w], of a data.Pair in their pixels."""
         first, second = colours.chunk(2)
         height, width = first.shape[2:]
-        (y, x), (down, right) = (max(int(s), 0) for s in shift), (max(-int(s), 0) for s in shift)
+        (y, x), (down, right) = (max(int(s), 0) for s in pair.shift), (max(-int(s), 0) for s in pair.shift)
         rows, columns = height - y - down, width - x - right
         first = first[:, :, y : y + rows, x : x + columns]
-        second = second[:, :, down : down + rows, right : right + columns]
-        return F.mse_loss(first / SPREAD, second / SPREAD)
+        second, hidden = (of_second[..., down : down + rows, right : right + columns] for of_second in (second, pair.hidden))
+
+        def length(vectors):
+            return ((vectors**2).sum(1) + JUST_SEEN**2).sqrt() - JUST_SEEN
+
+        apart, chroma = length(first - second), (length(first) + length(second)) / 2
+        return apart[~hidden].sum() / (chroma[~hidden].sum() + 1)
 
     def _error(self, colours, truth):
         """Of [n, 2, h, w], both in units of SPREAD where the errors are logarithmic."""
@@ -99,9 +107,9 @@ class Objective:
     def _mean(self, logits, temperature=1.0):
         return torch.einsum("nchw,cd->ndhw", torch.softmax((logits - self.device_undone) / temperature, 1), self.device_bins)
 
-    def __call__(self, output, ab, shift=(0, 0), taught=()):
-        """output [n, channels, h, w] of the network, the true ab [n, 2, h, w], the teachers' outputs -> name -> term,
-        factors applied."""
+    def __call__(self, output, ab, pair=None, taught=()):
+        """output [n, channels, h, w] of the network, the true ab [n, 2, h, w], how its frames belong together, the teachers'
+        outputs -> name -> term, factors applied."""
         output, terms = output.float(), {}
         logits, regressed = output[:, : self.classes], output[:, self.classes :]
         if "classes" in self.factors:
@@ -124,5 +132,5 @@ class Objective:
         if "mean" in self.factors:
             terms["mean"] = self._error(self._mean(logits) / SPREAD, ab / SPREAD)
         if "consistency" in self.factors:
-            terms["consistency"] = self._consistency(self.colours(output), shift)
+            terms["consistency"] = self._consistency(self.colours(output), pair)
         return {name: self.factors[name] * term for name, term in terms.items()}
