@@ -36,8 +36,8 @@ typedef struct {
 /** Terms of a polynomial of degree 5 in two variables without its constant, and the ellipse that
  * those of MleuChromaMatrix hold in: x^2 + x y + y^2 < 1, x = u / U, y = (v - MIDDLE) / V. */
 #define MLEU_PALE_TERMS 20
-#define MLEU_PALE_U 0.494f
-#define MLEU_PALE_V 0.702f
+#define MLEU_PALE_U 0.456f
+#define MLEU_PALE_V 0.648f
 #define MLEU_PALE_MIDDLE (-0.08f)
 
 /**
@@ -47,7 +47,7 @@ typedef struct {
  * @start: about by how much f(L*) of a colour differs from that of the grey of its luma, as
  * multiples of x = a* / 500, z = b* / 200, and of x^2 / f, x z / f, z^2 / f, f being the grey's. A
  * search for f starts there; 0 will do.
- * @pale_cb: Cb / (luma + 0.055) of a colour off the toes of sRGB and of L*, to 8e-4 (of Cb, of
+ * @pale_cb: Cb / (luma + 0.055) of a colour off the toes of sRGB and of L*, to 6e-4 (of Cb, of
  * colours in the gamut) where the ellipse is, from u = a* / 100 f, v = b* / 100 f: v .. v^5; u, u v
  * .. u v^4; u^2 .. u^2 v^3; u^3 .. u^3 v^2; u^4, u^4 v; u^5. @pale_cr: likewise Cr.
  */
