@@ -33,12 +33,12 @@ typedef struct {
     guint row_begin, row_end;
 } MleuDwconv;
 
-/** Terms of a polynomial of degree 5 in two variables without its constant, and the ellipse that
+/** Terms of a polynomial of degree 4 in two variables without its constant, and the ellipse that
  * those of MleuChromaMatrix hold in: x^2 + x y + y^2 < 1, x = u / U, y = (v - MIDDLE) / V. */
-#define MLEU_PALE_TERMS 20
-#define MLEU_PALE_U 0.456f
-#define MLEU_PALE_V 0.648f
-#define MLEU_PALE_MIDDLE (-0.08f)
+#define MLEU_PALE_TERMS 14
+#define MLEU_PALE_U 0.38f
+#define MLEU_PALE_V 0.54f
+#define MLEU_PALE_MIDDLE (-0.06f)
 
 /**
  * MleuChromaMatrix: what f32_chroma needs to know of the output's colour space.
@@ -47,9 +47,9 @@ typedef struct {
  * @start: about by how much f(L*) of a colour differs from that of the grey of its luma, as
  * multiples of x = a* / 500, z = b* / 200, and of x^2 / f, x z / f, z^2 / f, f being the grey's. A
  * search for f starts there; 0 will do.
- * @pale_cb: Cb / (luma + 0.055) of a colour off the toes of sRGB and of L*, to 6e-4 (of Cb, of
- * colours in the gamut) where the ellipse is, from u = a* / 100 f, v = b* / 100 f: v .. v^5; u, u v
- * .. u v^4; u^2 .. u^2 v^3; u^3 .. u^3 v^2; u^4, u^4 v; u^5. @pale_cr: likewise Cr.
+ * @pale_cb: Cb / (luma + 0.055) of a colour off the toes of sRGB and of L* and in the gamut, to
+ * 5e-4 where the ellipse is, from u = a* / 100 f, v = b* / 100 f: v, v^2, v^3, v^4; u, u v, u v^2,
+ * u v^3; u^2, u^2 v, u^2 v^2; u^3, u^3 v; u^4. @pale_cr: likewise Cr.
  */
 typedef struct {
     float rgb[3][3];

@@ -5,11 +5,11 @@
  * of pixels goes through one stage after the other, since a pixel's chain of instructions is longer
  * than processors look ahead.
  *
- * Most colours, which are not very strong and lie off the toes of sRGB and of L*, take the short
- * way: there the whole conversion is a power law, so that Cb and Cr over luma + 0.055 depend on two
- * numbers alone, a* and b* over the f of the grey of their luma, and are polynomials of them.
- * Vectors that hold another colour are searched for, and those that are not close enough yet
- * evaluated again.
+ * Most colours, which are not very strong and lie in the gamut, off the toes of sRGB and of L*,
+ * take the short way: there the whole conversion is a power law, so that Cb and Cr over luma +
+ * 0.055 depend on two numbers alone, a* and b* over the f of the grey of their luma, and are
+ * polynomials of them. Vectors that hold another colour are searched for, and those that are not
+ * close enough yet evaluated again.
  */
 #include <immintrin.h>
 #include <string.h>
@@ -268,22 +268,17 @@ static inline __m256 inverse_of_f(__m256 x)
     return value;
 }
 
-static inline __m256 horner(const __m256 *c, guint terms, __m256 x)
-{
-    __m256 sum = c[terms - 1];
-    for (guint i = terms - 1; i-- > 0;)
-        sum = _mm256_fmadd_ps(sum, x, c[i]);
-    return sum;
-}
-
-/* A polynomial of MleuChromaMatrix. */
+/* A polynomial of MleuChromaMatrix: the rows of one power of u, then these. */
 static inline __m256 pale(const __m256 *c, __m256 u, __m256 v)
 {
-    __m256 sum = _mm256_fmadd_ps(c[19], u, horner(c + 17, 2, v));
-    sum = _mm256_fmadd_ps(sum, u, horner(c + 14, 3, v));
-    sum = _mm256_fmadd_ps(sum, u, horner(c + 10, 4, v));
-    sum = _mm256_fmadd_ps(sum, u, horner(c + 5, 5, v));
-    return _mm256_fmadd_ps(sum, u, _mm256_mul_ps(horner(c, 5, v), v));
+    const __m256 row3 = _mm256_fmadd_ps(c[12], v, c[11]);
+    const __m256 row2 = _mm256_fmadd_ps(_mm256_fmadd_ps(c[10], v, c[9]), v, c[8]);
+    const __m256 row1 =
+        _mm256_fmadd_ps(_mm256_fmadd_ps(_mm256_fmadd_ps(c[7], v, c[6]), v, c[5]), v, c[4]);
+    const __m256 row0 =
+        _mm256_fmadd_ps(_mm256_fmadd_ps(_mm256_fmadd_ps(c[3], v, c[2]), v, c[1]), v, c[0]);
+    const __m256 from2 = _mm256_fmadd_ps(_mm256_fmadd_ps(c[13], u, row3), u, row2);
+    return _mm256_fmadd_ps(row0, v, _mm256_mul_ps(_mm256_fmadd_ps(from2, u, row1), u));
 }
 
 /* What the short way keeps of a vector between its stages. */
@@ -318,26 +313,19 @@ static inline gboolean pale_finish(float *to_cb, float *to_cr, const Pale *block
                                    __m256 luma, const Matrix *matrix)
 {
     const __m256 scale = _mm256_add_ps(luma, set(0.055f));
-    __m256 cb = _mm256_mul_ps(scale, pale(matrix->pale_cb, block->u[k], block->v[k]));
-    __m256 cr = _mm256_mul_ps(scale, pale(matrix->pale_cr, block->u[k], block->v[k]));
+    const __m256 cb = _mm256_mul_ps(scale, pale(matrix->pale_cb, block->u[k], block->v[k]));
+    const __m256 cr = _mm256_mul_ps(scale, pale(matrix->pale_cr, block->u[k], block->v[k]));
     const __m256 blue = _mm256_fmadd_ps(cb, matrix->to_blue, luma),
                  red = _mm256_fmadd_ps(cr, matrix->to_red, luma),
                  green = _mm256_fmadd_ps(cb, matrix->green_with_cb,
                                          _mm256_fmadd_ps(cr, matrix->green_with_cr, luma));
-    const __m256 off_toe = _mm256_cmp_ps(least_of(red, green, blue), set(TOE), _CMP_GT_OQ);
-    const __m256 most = most_of(red, green, blue);
-    if (_mm256_movemask_ps(_mm256_cmp_ps(most, set(1), _CMP_GT_OQ)) != 0) {
-        /* As finish() does. */
-        const __m256 above = _mm256_max_ps(_mm256_sub_ps(most, luma), set(1e-9f));
-        const __m256 share =
-            _mm256_min_ps(_mm256_div_ps(_mm256_sub_ps(set(1), luma), above), set(1));
-        cb = _mm256_mul_ps(cb, share);
-        cr = _mm256_mul_ps(cr, share);
-    }
+    const __m256 inside =
+        _mm256_and_ps(_mm256_cmp_ps(least_of(red, green, blue), set(TOE), _CMP_GT_OQ),
+                      _mm256_cmp_ps(most_of(red, green, blue), set(1), _CMP_LE_OQ));
     /* Black and white have no colour, whatever came of them. */
     const __m256 neutral = _mm256_or_ps(_mm256_cmp_ps(luma, _mm256_setzero_ps(), _CMP_LE_OQ),
                                         _mm256_cmp_ps(luma, set(1), _CMP_GE_OQ));
-    const __m256 good = _mm256_or_ps(_mm256_and_ps(block->good[k], off_toe), neutral);
+    const __m256 good = _mm256_or_ps(_mm256_and_ps(block->good[k], inside), neutral);
     if (_mm256_movemask_ps(good) != 0xff)
         return FALSE;
     _mm256_storeu_ps(to_cb, _mm256_andnot_ps(neutral, cb));
