@@ -86,8 +86,9 @@ class Objective:
         def length(vectors):
             return ((vectors**2).sum(1) + JUST_SEEN**2).sqrt() - JUST_SEEN
 
-        apart, chroma = length(first - second), (length(first) + length(second)) / 2
-        return apart[~hidden].sum() / (chroma[~hidden].sum() + 1)
+        # Not by indices, for whose number a GPU would be waited for.
+        apart, chroma = ((~hidden * values).sum() for values in (length(first - second), (length(first) + length(second)) / 2))
+        return apart / (chroma + 1)
 
     def _error(self, colours, truth):
         """Of [n, 2, h, w], both in units of SPREAD where the errors are logarithmic."""
