@@ -51,12 +51,12 @@ static gboolean has_avx512vnni(void)
 }
 
 #if defined(MLEU_HAVE_AMX) && defined(__linux__)
-/* Leaf 7 has AMX-TILE and AMX-INT8; leaf 0x1d the sizes of palette 1: eight tiles of 16 rows of 64
- * bytes are what the kernels want. */
+/* Leaf 7 has AMX-BF16, AMX-TILE and AMX-INT8 in bits 22, 24 and 25; leaf 0x1d the sizes of palette
+ * 1: eight tiles of 16 rows of 64 bytes are what the kernels want. */
 static gboolean processor_has_amx(void)
 {
     guint a, b, c, d;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d >> 24 & 3) != 3)
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d >> 22 & 13) != 13)
         return FALSE;
     return __get_cpuid_count(0x1d, 1, &a, &b, &c, &d) && b >> 16 >= 8 && (b & 0xffff) == 64 &&
            (c & 0xffff) == 16;

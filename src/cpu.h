@@ -12,7 +12,7 @@ typedef enum {
     MLEU_TIER_AVX2,       /* with FMA */
     MLEU_TIER_AVXVNNI,    /* and AVX2 */
     MLEU_TIER_AVX512VNNI, /* with AVX-512 F, BW and VL, and AVX2 */
-    MLEU_TIER_AMX,        /* its tiles and INT8, and AVX512VNNI */
+    MLEU_TIER_AMX,        /* its tiles, INT8 and BF16, and AVX512VNNI */
 } MleuTier;
 
 #define MLEU_N_TIERS 5

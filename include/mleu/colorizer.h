@@ -25,16 +25,21 @@ typedef struct _MleuColorizer MleuColorizer;
 
 /**
  * MleuPrecision: what the network computes in.
- * @MLEU_PRECISION_AUTO: 8-bit integers where the model is quantised, else float32.
+ * @MLEU_PRECISION_AUTO: 8-bit integers where the model is quantised; else bfloat16 where the
+ * processor multiplies it (the tier "amx" of mleu/cpu.h), else float32.
  * @MLEU_PRECISION_FLOAT32: 32-bit floating point; results differ in the last digits between tiers
  * of kernels.
  * @MLEU_PRECISION_INT8: 8-bit integers: every machine predicts the same a*, b* from the same L*.
  * Only for models that mleu_model_is_quantized().
+ * @MLEU_PRECISION_BF16: float32 values and sums, but products of numbers rounded to bfloat16 (eight
+ * bits of precision) in convolutions from and to 16 channels or more. On every processor, but
+ * slower than float32 where it is not the automatic choice.
  */
 typedef enum {
     MLEU_PRECISION_AUTO,
     MLEU_PRECISION_FLOAT32,
     MLEU_PRECISION_INT8,
+    MLEU_PRECISION_BF16,
 } MleuPrecision;
 
 /**

@@ -35,6 +35,8 @@ static void fill(void)
     tiled->q8_conv = mleu_q8_conv__amx;
     tiled->q8_logits = mleu_q8_logits__amx;
     tiled->q8_pixels = 2 * MLEU_Q8_ROWS;
+    tiled->bf16_conv = mleu_bf16_conv__amx;
+    tiled->bf16_is_native = TRUE;
 #endif
 #endif
 }

@@ -10,10 +10,10 @@ G_BEGIN_DECLS
  * Every kernel's signature, once. The name says what (mleu_f32_dwconv), the suffix how (__c,
  * __avx2). The C version is the specification; float versions of other tiers may round differently
  * and are each held to a bound against a double-precision reference, quantised ones (q8) give the
- * same bytes on every tier, and so do those of integers (u8, s16), f32_filter, f32_interpolate,
- * f32_widen, f32_enlarge, f32_alike and f32_fit. Float pictures are planar, rows without gaps;
- * quantised ones have a pixel's channels side by side. No kernel allocates, locks or keeps state:
- * all are thread-safe on disjoint outputs.
+ * same bytes on every tier, and so do those of integers (u8, s16), bf16_pairs, f32_filter,
+ * f32_interpolate, f32_widen, f32_enlarge, f32_alike and f32_fit. Float pictures are planar, rows
+ * without gaps; quantised ones have a pixel's channels side by side. No kernel allocates, locks or
+ * keeps state: all are thread-safe on disjoint outputs.
  */
 
 /**
@@ -281,6 +281,48 @@ typedef struct {
     guint h, w, columns, pad_top, pad_left;
 } MleuWinograd;
 
+/** Outputs that bf16_conv makes at a time, positions of which it takes a multiple, and pairs of
+ * channels that it multiplies at a time at most. */
+#define MLEU_BF16_OUTPUTS 32
+#define MLEU_BF16_POSITIONS 32
+#define MLEU_BF16_CHUNK 16
+
+/** Pairs of channels that it multiplies at a time: equal chunks of those that there are; and pairs
+ * that there are then, the last ones without channels. */
+static inline guint mleu_bf16_chunk(guint channels)
+{
+    const guint pairs = (channels + 1) / 2;
+    const guint chunks = (pairs + MLEU_BF16_CHUNK - 1) / MLEU_BF16_CHUNK;
+    return (pairs + chunks - 1) / chunks;
+}
+static inline guint mleu_bf16_depth(guint channels)
+{
+    const guint pairs = (channels + 1) / 2, chunk = mleu_bf16_chunk(channels);
+    return (pairs + chunk - 1) / chunk * chunk;
+}
+
+/** Words of bf16_conv's weights for MLEU_BF16_OUTPUTS outputs. */
+static inline gsize mleu_bf16_block(guint taps, guint channels)
+{
+    return (gsize)taps * mleu_bf16_depth(channels) * MLEU_BF16_OUTPUTS;
+}
+
+/**
+ * MleuBf16Conv: a convolution with products of bfloat16, the upper half of a float32: numbers of
+ * two channels make a word, that of the even one its lower half.
+ * @in: mleu_bf16_depth() planes of words, one for each pair of channels, @plane words apart. Values
+ * of channels that are not there are 0.
+ * @offset: of each of the taps, words from a position to what the tap sees of it.
+ * @weight: [taps][depth / chunk][MLEU_BF16_OUTPUTS][chunk] words, 0 beyond the channels.
+ */
+typedef struct {
+    const guint32 *in;
+    gsize plane;
+    const gsize *offset;
+    guint taps, channels;
+    const guint32 *weight;
+} MleuBf16Conv;
+
 /** Neighbouring samples that f32_filter multiplies at a time. */
 #define MLEU_FILTER_LANES 8
 
@@ -377,6 +419,14 @@ typedef struct {
     /* n values to bytes, `step` bytes apart. */                                                   \
     X(void, q8_affine,                                                                             \
       (guint8 * out, gsize step, const float *x, gsize n, const MleuQ8Affine *job))                \
+    /* A word for each of n values of two channels, `apart` from one to the next, rounded to the   \
+       nearest, halves to even; a NaN of another kind than arithmetic makes may become 0. odd:     \
+       NULL for zeros. */                                                                          \
+    X(void, bf16_pairs,                                                                            \
+      (guint32 * out, const float *even, const float *odd, gsize n, gsize apart))                  \
+    /* MLEU_BF16_OUTPUTS rows, `step` apart, of sums in float32 for the positions from the first   \
+       on, a multiple of MLEU_BF16_POSITIONS. */                                                   \
+    X(void, bf16_conv, (float *out, gsize step, guint positions, const MleuBf16Conv *job))         \
     /* Sum of the absolute differences of two blocks of MLEU_SAD_BLOCK x MLEU_SAD_BLOCK bytes,     \
        whose rows are that many bytes apart. */                                                    \
     X(guint32, u8_sad, (const guint8 *a, gsize a_stride, const guint8 *b, gsize b_stride))         \
@@ -445,6 +495,7 @@ typedef struct {
     MLEU_KERNEL_LIST(MLEU_KERNEL_MEMBER)
     guint q8_pixels;         /* that q8_conv takes at a time: it likes multiples */
     gboolean q8_by_winograd; /* whether q8_winograd is faster than q8_conv */
+    gboolean bf16_is_native; /* whether the processor has bf16_conv's products */
 } MleuKernels;
 
 /** The kernels of a tier, which the machine must have; each is the best at or below it. */

@@ -12,7 +12,7 @@ MLEU_KERNEL_LIST(MLEU_DECLARE_C)
 MLEU_KERNEL_LIST(MLEU_DECLARE_AVX2)
 #undef MLEU_DECLARE_AVX2
 
-/* VNNI and AMX are for the quantised kernels alone. */
+/* VNNI is for the quantised kernels alone, AMX for dense convolutions. */
 #define MLEU_DECLARE(name, tier) __typeof__(mleu_##name##__c) mleu_##name##__##tier;
 MLEU_DECLARE(q8_conv, avxvnni)
 MLEU_DECLARE(q8_logits, avxvnni)
@@ -23,4 +23,5 @@ MLEU_DECLARE(q8_dwconv, avx512vnni)
 MLEU_DECLARE(q8_add, avx512vnni)
 MLEU_DECLARE(q8_conv, amx)
 MLEU_DECLARE(q8_logits, amx)
+MLEU_DECLARE(bf16_conv, amx)
 #undef MLEU_DECLARE

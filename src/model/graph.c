@@ -654,6 +654,7 @@ void mleu_graph_free(MleuGraph *graph)
         g_free(node->name);
         g_free(node->weight);
         g_free(node->winograd);
+        g_free(node->bf16);
         g_free(node->bias);
         g_free(node->scale);
         g_free(node->offset);

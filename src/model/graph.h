@@ -44,8 +44,9 @@ typedef enum {
  * Owned by the graph. Of a quantised graph: %NULL until mleu_model_make_floats().
  * @bias: @channels values; zeros where the file has none.
  * @scale: affine: @channels values; likewise @offset.
- * @winograd: in its place from the first float32 plan on, where the convolution is done so: see
- * mleu_winograd_weights().
+ * @winograd: transformed weights from the first float32 plan on, where the convolution is done so:
+ * see mleu_winograd_weights(). @bf16: likewise from the first plan in bfloat16 on:
+ * mleu_bf16_weights().
  * @weight_q8: of a quantised graph: the weight as the file has it, 8-bit; in the mapped file, and
  * gone when the model is loaded. @weight_scale: the factor of each of its @channels.
  * @out_scale: of a quantised graph: its output is @out_scale x (8-bit value - @out_zero); not of
@@ -64,6 +65,7 @@ typedef struct {
     MleuActivation activation;
     float *weight;
     float *winograd;
+    guint32 *bf16;
     float *bias;
     float *scale;
     float *offset;
@@ -112,15 +114,14 @@ gboolean mleu_node_output_size(const MleuNode *node, guint in_h, guint in_w, gui
 const MleuGraph *mleu_model_get_graph(const MleuModel *model);
 
 /**
- * mleu_model_make_floats: gives the convolutions of a quantised model, which runs in 8-bit integers
- * as a rule, their float32 weights, once for all streams. Others have them from the start. To be
- * called before a thread reads them.
+ * mleu_model_make_floats: gives convolutions the weights that plans in float32 want, or with @bf16
+ * those in bfloat16, once for all streams. To be called before a thread reads them.
  *
  * Thread-safety: any thread, any time.
  *
  * Returns: %FALSE where there is no memory.
  */
-gboolean mleu_model_make_floats(MleuModel *model);
+gboolean mleu_model_make_floats(MleuModel *model, gboolean bf16);
 
 /**
  * mleu_model_make_winograd: gives a convolution of a quantised model transformed weights, once for

@@ -5,6 +5,7 @@
 
 #include "allocate.h"
 #include "model/graph.h"
+#include "nn/f32/bf16.h"
 #include "nn/f32/winograd.h"
 #include "nn/q8/layers.h"
 
@@ -150,22 +151,34 @@ const MleuGraph *mleu_model_get_graph(const MleuModel *model)
     return model->graph;
 }
 
-gboolean mleu_model_make_floats(MleuModel *model)
+/* The weights of a convolution in the form that it is done in, if that is another than the file's.
+ */
+static gboolean transform_weights(MleuNode *node, guint in_channels, gboolean bf16)
+{
+    if (bf16 && mleu_bf16_fits(node, in_channels)) {
+        if (node->bf16 == NULL)
+            node->bf16 = mleu_bf16_weights(node, in_channels);
+        return node->bf16 != NULL;
+    }
+    if (!bf16 && mleu_winograd_fits(node, in_channels)) {
+        if (node->winograd == NULL)
+            node->winograd = mleu_winograd_weights(node->weight, node->channels, in_channels);
+        return node->winograd != NULL;
+    }
+    return TRUE;
+}
+
+gboolean mleu_model_make_floats(MleuModel *model, gboolean bf16)
 {
     gboolean good = TRUE;
     pthread_mutex_lock(&model->making);
     for (guint i = 0; i < model->graph->n_nodes && good; i++) {
         MleuNode *node = &model->graph->nodes[i];
-        if (node->op == MLEU_OP_CONV2D && node->weight == NULL && node->winograd == NULL) {
+        if (node->op == MLEU_OP_CONV2D && node->weight == NULL) {
             node->weight = mleu_q8_layer_to_float(&model->q8_layers[i], node);
             good = node->weight != NULL;
         }
-        const guint in = model->graph->nodes[node->inputs[0]].channels;
-        if (good && node->winograd == NULL && mleu_winograd_fits(node, in)) {
-            node->winograd = mleu_winograd_weights(node->weight, node->channels, in);
-            good = node->winograd != NULL;
-            g_clear_pointer(&node->weight, g_free);
-        }
+        good = good && transform_weights(node, model->graph->nodes[node->inputs[0]].channels, bf16);
     }
     pthread_mutex_unlock(&model->making);
     return good;

@@ -27,6 +27,9 @@ typedef struct {
 /** float32, planar. */
 extern const MleuExecutor mleu_f32_executor;
 
+/** The same with products of bfloat16 where there are many: mleu_bf16_fits(). */
+extern const MleuExecutor mleu_bf16_executor;
+
 /** 8-bit integers with a pixel's channels side by side: the same bytes on every tier of kernels.
  * For models with quantised activations. */
 extern const MleuExecutor mleu_q8_executor;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "allocate.h"
+#include "kernels/kernels.h"
 #include "nn/arena.h"
 #include "nn/executor.h"
 
@@ -81,6 +82,25 @@ static void no_memory(guint width, guint height, GError **error)
                 height);
 }
 
+/* %NULL where the graph has no such form. */
+static const MleuExecutor *choose_executor(const MleuGraph *graph, MleuPrecision precision)
+{
+    switch (precision) {
+    case MLEU_PRECISION_FLOAT32:
+        return &mleu_f32_executor;
+    case MLEU_PRECISION_BF16:
+        return &mleu_bf16_executor;
+    case MLEU_PRECISION_INT8:
+        return graph->quantized ? &mleu_q8_executor : NULL;
+    case MLEU_PRECISION_AUTO:
+        break;
+    }
+    if (graph->quantized)
+        return &mleu_q8_executor;
+    return mleu_kernels_get(mleu_cpu_tier())->bf16_is_native ? &mleu_bf16_executor
+                                                             : &mleu_f32_executor;
+}
+
 MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPrecision precision,
                         MleuPool *pool, GError **error)
 {
@@ -92,12 +112,10 @@ MleuPlan *mleu_plan_new(MleuModel *model, guint width, guint height, MleuPrecisi
     plan->model = mleu_model_ref(model);
     plan->graph = mleu_model_get_graph(model);
     plan->shapes = mleu_try_new0(MleuShape, plan->graph->n_nodes);
-    plan->executor = precision != MLEU_PRECISION_FLOAT32 && plan->graph->quantized
-                         ? &mleu_q8_executor
-                         : &mleu_f32_executor;
-    if (precision == MLEU_PRECISION_INT8 && !plan->graph->quantized) {
+    plan->executor = choose_executor(plan->graph, precision);
+    if (plan->executor == NULL) {
         g_set_error(error, MLEU_ERROR, MLEU_ERROR_UNSUPPORTED,
-                    "model %s is not quantised: it runs in float32 only",
+                    "model %s is not quantised: it runs in float32 and bfloat16 only",
                     mleu_model_get_name(model));
     } else if (plan->shapes == NULL) {
         no_memory(width, height, error);

@@ -14,11 +14,19 @@
 #include "bench.h"
 #include "nn/plan.h"
 
-enum { SIDE = 256, ROUNDS = 11, ROWS = 2 * MLEU_N_TIERS };
+enum { SIDE = 256, ROUNDS = 11, PRECISIONS = 3, ROWS = PRECISIONS * MLEU_N_TIERS };
+
+static const struct {
+    MleuPrecision precision;
+    const char *name;
+    double (*peak)(MleuTier tier);
+} precisions[PRECISIONS] = {{MLEU_PRECISION_FLOAT32, "float32", bench_peak_float32},
+                            {MLEU_PRECISION_BF16, "bf16", bench_peak_bf16},
+                            {MLEU_PRECISION_INT8, "int8", bench_peak_int8}};
 
 typedef struct {
     MleuTier tier;
-    MleuPrecision precision;
+    guint precision; /* of the list */
     MleuPlan *plan;
     double seconds[ROUNDS];
 } Row;
@@ -35,8 +43,8 @@ static const GOptionEntry entries[] = {
 
 static gboolean is_wanted(const Row *row)
 {
-    char *name = g_strdup_printf("%s/%s", mleu_tier_name(row->tier),
-                                 row->precision == MLEU_PRECISION_INT8 ? "int8" : "float32");
+    char *name =
+        g_strdup_printf("%s/%s", mleu_tier_name(row->tier), precisions[row->precision].name);
     const gboolean wanted = only == NULL || g_str_equal(only, name);
     g_free(name);
     return wanted;
@@ -51,21 +59,23 @@ static double run_once(MleuPlan *plan, float *ab)
     return now() - begin;
 }
 
-static void measure(MleuModel *model, MleuPool *pool, const double *peaks)
+static void measure(MleuModel *model, MleuPool *pool, const double (*peaks)[PRECISIONS])
 {
     Row rows[ROWS] = {0};
     guint n = 0, width, height;
     for (guint tier = 0; tier < MLEU_N_TIERS; tier++) {
         if (!mleu_cpu_has((MleuTier)tier))
             continue;
-        for (guint q8 = 0; q8 < (mleu_model_is_quantized(model) ? 2 : 1); q8++) {
+        for (guint precision = 0; precision < PRECISIONS; precision++) {
             Row *row = &rows[n];
             row->tier = (MleuTier)tier;
-            row->precision = q8 ? MLEU_PRECISION_INT8 : MLEU_PRECISION_FLOAT32;
-            if (!is_wanted(row))
+            row->precision = precision;
+            if (!is_wanted(row) || (precisions[precision].precision == MLEU_PRECISION_INT8 &&
+                                    !mleu_model_is_quantized(model)))
                 continue;
             mleu_cpu_set_limit(mleu_tier_name(row->tier), NULL);
-            row->plan = mleu_plan_new(model, SIDE, SIDE, row->precision, pool, NULL);
+            row->plan =
+                mleu_plan_new(model, SIDE, SIDE, precisions[precision].precision, pool, NULL);
             if (row->plan == NULL)
                 g_error("no memory");
             for (guint i = 0; i < SIDE * SIDE; i++)
@@ -91,11 +101,10 @@ static void measure(MleuModel *model, MleuPool *pool, const double *peaks)
     printf("%s: %.2f GMAC\n", mleu_model_get_name(model), macs * 1e-9);
     for (guint i = 0; i < n; i++) {
         const Row *row = &rows[i];
-        const gboolean q8 = row->precision == MLEU_PRECISION_INT8;
         const double seconds = bench_median(rows[i].seconds, row->tier == MLEU_TIER_C ? 3 : ROUNDS);
-        const double peak = peaks[2 * row->tier + (q8 ? 1 : 0)];
+        const double peak = peaks[row->tier][row->precision];
         printf("  %-10s %-8s %8.1f ms %7.1f GMAC/s", mleu_tier_name(row->tier),
-               q8 ? "int8" : "float32", seconds * 1e3, macs / seconds * 1e-9);
+               precisions[row->precision].name, seconds * 1e3, macs / seconds * 1e-9);
         if (peak > 0)
             printf("  %3.0f %% of %.0f", 100 * macs / seconds / peak, peak * 1e-9);
         printf("\n");
@@ -114,12 +123,12 @@ int main(int argc, char **argv)
         return 1;
     }
     g_option_context_free(context);
-    double peaks[2 * MLEU_N_TIERS];
+    double peaks[MLEU_N_TIERS][PRECISIONS];
     MleuPool *pool = mleu_pool_new((guint)threads, NULL);
     for (guint tier = 0; tier < MLEU_N_TIERS; tier++) {
         const gboolean have = mleu_cpu_has((MleuTier)tier);
-        peaks[2 * tier] = have ? threads * bench_peak_float32((MleuTier)tier) : 0;
-        peaks[2 * tier + 1] = have ? threads * bench_peak_int8((MleuTier)tier) : 0;
+        for (guint i = 0; i < PRECISIONS; i++)
+            peaks[tier][i] = have ? threads * precisions[i].peak((MleuTier)tier) : 0;
     }
     for (guint i = 0; models[i] != NULL; i++) {
         const double begin = bench_cpu_seconds();

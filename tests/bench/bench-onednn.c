@@ -22,11 +22,23 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "bench.h"
+#include "kernels/kernels.h"
 #include "nn/arena.h"
 #include "nn/executor.h"
 #include "nn/plan.h"
 
-enum { SIDE = 256, ROUNDS = 11, ROWS = 6 };
+enum { SIDE = 256, ROUNDS = 11, PRECISIONS = 3, ROWS = 3 * PRECISIONS };
+
+/* What both compute in: oneDNN's types of values, weights and biases. */
+static const struct {
+    MleuPrecision precision;
+    const char *name;
+    dnnl_data_type_t value, weight, bias;
+} precisions[PRECISIONS] = {
+    {MLEU_PRECISION_FLOAT32, "float32", dnnl_f32, dnnl_f32, dnnl_f32},
+    {MLEU_PRECISION_BF16, "bf16", dnnl_bf16, dnnl_bf16, dnnl_f32},
+    {MLEU_PRECISION_INT8, "int8", dnnl_u8, dnnl_s8, dnnl_s32},
+};
 
 typedef struct {
     dnnl_primitive_t primitive;
@@ -46,7 +58,7 @@ typedef struct {
 } Peer;
 
 typedef struct {
-    const char *name;
+    guint precision;  /* of the list */
     MleuPlan *plan;   /* this library's; or NULL */
     const Peer *peer; /* oneDNN's, then */
     gboolean depthwise;
@@ -59,13 +71,13 @@ static void check(dnnl_status_t status, const char *what)
         g_error("oneDNN: %s: status %d", what, (int)status);
 }
 
-/* Every byte of 8-bit values is 1; floats are near 0.01, far from what is slow to multiply. */
+/* Every byte of 8-bit values is 1; others are near 0.01, far from what is slow to multiply. */
 static gpointer fill(gsize bytes, dnnl_data_type_t type)
 {
     gpointer memory = mleu_arena_allocate(bytes, 1);
     if (memory == NULL)
         g_error("no memory");
-    memset(memory, 1, bytes);
+    memset(memory, type == dnnl_bf16 ? 0x3c : 1, bytes);
     for (gsize i = 0; type == dnnl_f32 && i < bytes / sizeof(float); i++)
         ((float *)memory)[i] = 0.01f + (float)(i % 7) * 0.001f;
     return memory;
@@ -168,16 +180,16 @@ static void add_convolution(Peer *peer, const MleuNode *node, const MleuShape *i
     dnnl_primitive_desc_destroy(description);
 }
 
-static Peer *peer_new(const MleuGraph *graph, gboolean q8)
+static Peer *peer_new(const MleuGraph *graph, guint precision)
 {
     Peer *peer = g_new0(Peer, 1);
     MleuShape *shapes = g_new0(MleuShape, graph->n_nodes);
     gsize most = 0;
     check(dnnl_engine_create(&peer->engine, dnnl_cpu, 0), "an engine");
     check(dnnl_stream_create(&peer->stream, peer->engine, dnnl_stream_default_flags), "a stream");
-    peer->value = q8 ? dnnl_u8 : dnnl_f32;
-    peer->weight = q8 ? dnnl_s8 : dnnl_f32;
-    peer->bias = q8 ? dnnl_s32 : dnnl_f32;
+    peer->value = precisions[precision].value;
+    peer->weight = precisions[precision].weight;
+    peer->bias = precisions[precision].bias;
     peer->convolutions = g_new0(Convolution, graph->n_nodes);
     for (guint i = 0; i < graph->n_nodes; i++) {
         const MleuNode *node = &graph->nodes[i];
@@ -189,8 +201,9 @@ static Peer *peer_new(const MleuGraph *graph, gboolean q8)
         /* Layouts pad channels to whole vectors. */
         most = MAX(most, (gsize)(out->channels + 63) / 64 * 64 * out->h * out->w);
     }
-    peer->source = fill(most * (q8 ? 1 : sizeof(float)), peer->value);
-    peer->destination = fill(most * (q8 ? 1 : sizeof(float)), peer->value);
+    const gsize unit = dnnl_data_type_size(peer->value);
+    peer->source = fill(most * unit, peer->value);
+    peer->destination = fill(most * unit, peer->value);
     for (guint i = 1; i < graph->n_nodes; i++) {
         const MleuNode *node = &graph->nodes[i];
         if (node->op == MLEU_OP_CONV2D)
@@ -239,21 +252,19 @@ static double run_once(const Row *row, float *ab)
 }
 
 /* This library's row of a precision, then oneDNN's. */
-static guint add_rows(Row *rows, MleuModel *model, MleuPool *pool, gboolean q8, Peer *peer)
+static guint add_rows(Row *rows, MleuModel *model, MleuPool *pool, guint precision, Peer *peer)
 {
     GError *error = NULL;
-    rows[0].name = q8 ? "whole plan, int8" : "whole plan, float32";
-    rows[0].plan = mleu_plan_new(model, SIDE, SIDE,
-                                 q8 ? MLEU_PRECISION_INT8 : MLEU_PRECISION_FLOAT32, pool, &error);
+    for (guint i = 0; i < 3; i++)
+        rows[i].precision = precision;
+    rows[0].plan = mleu_plan_new(model, SIDE, SIDE, precisions[precision].precision, pool, &error);
     if (rows[0].plan == NULL)
         g_error("%s", error->message);
     for (guint i = 0; i < SIDE * SIDE; i++)
         mleu_plan_get_input(rows[0].plan)[i] = (float)(i * 2654435761u >> 24) * (100 / 255.0f);
-    rows[1].name = q8 ? "oneDNN, int8, dense" : "oneDNN, float32, dense";
     rows[1].peer = peer;
     for (guint i = 0; i < peer->n; i++) {
         if (peer->convolutions[i].depthwise) {
-            rows[2].name = q8 ? "oneDNN, int8, all" : "oneDNN, float32, all";
             rows[2].peer = peer;
             rows[2].depthwise = TRUE;
             return 3;
@@ -270,7 +281,11 @@ static void print_row(Row *row, double own)
         const Convolution *convolution = &row->peer->convolutions[i];
         reference += convolution->reference && (!convolution->depthwise || row->depthwise) ? 1 : 0;
     }
-    printf("  %-24s %8.1f ms", row->name, seconds * 1e3);
+    printf("  %-8s%-16s %8.1f ms", precisions[row->precision].name,
+           row->peer == NULL ? "whole plan"
+           : row->depthwise  ? "oneDNN, all"
+                             : "oneDNN, dense",
+           seconds * 1e3);
     if (row->peer != NULL)
         printf("  the plan takes %.2f of it", own / seconds);
     if (reference > 0)
@@ -278,15 +293,30 @@ static void print_row(Row *row, double own)
     printf("\n");
 }
 
+/* Products of bfloat16 are not compared where they are made of others. */
+static gboolean is_comparable(const MleuGraph *graph, guint precision)
+{
+    switch (precisions[precision].precision) {
+    case MLEU_PRECISION_INT8:
+        return graph->quantized;
+    case MLEU_PRECISION_BF16:
+        return mleu_kernels_get(mleu_cpu_tier())->bf16_is_native;
+    default:
+        return TRUE;
+    }
+}
+
 static void measure(MleuModel *model, MleuPool *pool)
 {
     const MleuGraph *graph = mleu_model_get_graph(model);
-    Peer *peers[2] = {NULL};
+    Peer *peers[PRECISIONS] = {NULL};
     Row rows[ROWS] = {0};
     guint n = 0, width, height;
-    for (guint q8 = 0; q8 < (graph->quantized ? 2 : 1); q8++) {
-        peers[q8] = peer_new(graph, q8 != 0);
-        n += add_rows(&rows[n], model, pool, q8 != 0, peers[q8]);
+    for (guint i = 0; i < PRECISIONS; i++) {
+        if (!is_comparable(graph, i))
+            continue;
+        peers[i] = peer_new(graph, i);
+        n += add_rows(&rows[n], model, pool, i, peers[i]);
     }
     mleu_plan_get_grid(rows[0].plan, &width, &height);
     float *ab = g_new(float, (gsize)2 * width * height);
@@ -306,8 +336,8 @@ static void measure(MleuModel *model, MleuPool *pool)
         print_row(&rows[i], own);
         mleu_plan_free(rows[i].plan);
     }
-    for (guint q8 = 0; q8 < 2; q8++)
-        peer_free(peers[q8]);
+    for (guint i = 0; i < PRECISIONS; i++)
+        peer_free(peers[i]);
     g_free(ab);
 }
 

@@ -79,31 +79,35 @@ PEAK_VNNI(peak_int8_avx512vnni, "avx512f,avx512bw,avx512vnni", __m512i, _mm512_s
 
 #if defined(MLEU_HAVE_AMX)
 /* Four tiles of sums, as the kernels have; what they count is 0. */
-__attribute__((target("amx-tile,amx-int8"))) static double peak_int8_amx(void)
-{
-    enum { TILES = 4 };
-    struct {
-        guint8 palette, start_row, reserved[14];
-        guint16 row_bytes[16];
-        guint8 rows[16];
-    } configuration = {.palette = 1};
-    for (guint i = 0; i < 8; i++) {
-        configuration.row_bytes[i] = 64;
-        configuration.rows[i] = 16;
+#define PEAK_AMX(name, instructions, dot, bytes)                                                   \
+    __attribute__((target(instructions))) static double name(void)                                 \
+    {                                                                                              \
+        enum { TILES = 4 };                                                                        \
+        struct {                                                                                   \
+            guint8 palette, start_row, reserved[14];                                               \
+            guint16 row_bytes[16];                                                                 \
+            guint8 rows[16];                                                                       \
+        } configuration = {.palette = 1};                                                          \
+        for (guint i = 0; i < 8; i++) {                                                            \
+            configuration.row_bytes[i] = 64;                                                       \
+            configuration.rows[i] = 16;                                                            \
+        }                                                                                          \
+        __asm__ volatile("" : : "r"(&configuration) : "memory");                                   \
+        _tile_loadconfig(&configuration);                                                          \
+        const double begin = bench_cpu_seconds();                                                  \
+        for (guint step = 0; step < STEPS; step++) {                                               \
+            dot(0, 4, 6);                                                                          \
+            dot(1, 4, 7);                                                                          \
+            dot(2, 5, 6);                                                                          \
+            dot(3, 5, 7);                                                                          \
+        }                                                                                          \
+        const double seconds = bench_cpu_seconds() - begin;                                        \
+        _tile_release();                                                                           \
+        return 16.0 * 16 * 64 / bytes * TILES * STEPS / seconds;                                   \
     }
-    __asm__ volatile("" : : "r"(&configuration) : "memory");
-    _tile_loadconfig(&configuration);
-    const double begin = bench_cpu_seconds();
-    for (guint step = 0; step < STEPS; step++) {
-        _tile_dpbusd(0, 4, 6);
-        _tile_dpbusd(1, 4, 7);
-        _tile_dpbusd(2, 5, 6);
-        _tile_dpbusd(3, 5, 7);
-    }
-    const double seconds = bench_cpu_seconds() - begin;
-    _tile_release();
-    return 16.0 * 16 * 64 * TILES * STEPS / seconds;
-}
+
+PEAK_AMX(peak_int8_amx, "amx-tile,amx-int8", _tile_dpbusd, 1)
+PEAK_AMX(peak_bf16_amx, "amx-tile,amx-bf16", _tile_dpbf16ps, 2)
 #endif
 
 __attribute__((target("avx2,fma"))) static double peak_float32_avx2(void)
@@ -155,6 +159,16 @@ double bench_peak_float32(MleuTier tier)
     /* Float32's kernels are the same on the tiers above. */
     if (tier >= MLEU_TIER_AVX2)
         return peak_float32_avx2();
+#endif
+    (void)tier;
+    return 0;
+}
+
+double bench_peak_bf16(MleuTier tier)
+{
+#if defined(MLEU_HAVE_AMX)
+    if (tier == MLEU_TIER_AMX)
+        return peak_bf16_amx();
 #endif
     (void)tier;
     return 0;

@@ -15,10 +15,11 @@ double bench_cpu_seconds(void);
 double bench_seconds(void);
 
 /* Multiply-accumulates a second of one thread, from a loop that touches registers alone: 8-bit
- * (without VNNI two instructions multiply 32 pairs: what exact sums take) and float32 (fused). 0
- * where the tier has no such loop. */
+ * (without VNNI two instructions multiply 32 pairs: what exact sums take), float32 (fused) and
+ * bfloat16. 0 where the tier has no such loop. */
 double bench_peak_int8(MleuTier tier);
 double bench_peak_float32(MleuTier tier);
+double bench_peak_bf16(MleuTier tier);
 
 /* The median of @n values, which are sorted. */
 double bench_median(double *values, guint n);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/kernels.h"
 #include "nn/plan.h"
 
 static guint32 read_whole(const char *at)
@@ -92,6 +93,66 @@ static void test_network(gconstpointer data)
     g_free(golden_path);
     g_free(model_name);
     g_free(golden_name);
+}
+
+/* Runs a model once. Returns: 2 x *grid values. */
+static float *run_once(MleuModel *model, guint width, guint height, const float *input,
+                       MleuPrecision precision, guint threads, gsize *grid)
+{
+    GError *error = NULL;
+    guint w, h;
+    MleuPool *pool = mleu_pool_new(threads, NULL);
+    MleuPlan *plan = mleu_plan_new(model, width, height, precision, pool, &error);
+    g_assert_no_error(error);
+    mleu_plan_get_grid(plan, &w, &h);
+    *grid = (gsize)w * h;
+    float *ab = g_new(float, 2 * *grid);
+    memcpy(mleu_plan_get_input(plan), input, (gsize)width * height * sizeof *input);
+    g_assert_true(mleu_plan_run(plan, mleu_model_get_temperature(model), NULL, ab, &error));
+    mleu_plan_free(plan);
+    mleu_pool_free(pool);
+    return ab;
+}
+
+/* A network of many channels in bfloat16: near float32, the same for every number of threads, and
+ * the automatic choice where the processor has it; and float32 afterwards is what it was before. */
+static void test_bf16(void)
+{
+    enum { WIDTH = 64, HEIGHT = 32 };
+    GError *error = NULL;
+    char *path =
+        g_test_build_filename(G_TEST_DIST, "..", "models", "mleu-classification.safetensors", NULL);
+    MleuModel *model = mleu_model_load(path, &error);
+    g_assert_no_error(error);
+    float input[WIDTH * HEIGHT];
+    gsize grid;
+    for (guint i = 0; i < WIDTH * HEIGHT; i++)
+        input[i] = 50 + 40 * sinf((float)(i % WIDTH) / 9) * cosf((float)(i / WIDTH) / 7);
+    float *bf16 = run_once(model, WIDTH, HEIGHT, input, MLEU_PRECISION_BF16, 1, &grid);
+    const gsize size = 2 * grid * sizeof *bf16;
+    float *f32 = run_once(model, WIDTH, HEIGHT, input, MLEU_PRECISION_FLOAT32, 1, &grid);
+    double difference = 0, colour = 0;
+    for (gsize i = 0; i < 2 * grid; i++) {
+        difference += fabs((double)(bf16[i] - f32[i]));
+        colour += fabs((double)f32[i]);
+    }
+    g_test_message("%.4f of the colour apart", difference / colour);
+    g_assert_cmpfloat(difference, >, 0);
+    g_assert_cmpfloat(difference, <, 0.02 * colour);
+    const gboolean native = mleu_kernels_get(mleu_cpu_tier())->bf16_is_native;
+    const MleuPrecision precisions[] = {MLEU_PRECISION_BF16, MLEU_PRECISION_AUTO,
+                                        MLEU_PRECISION_FLOAT32};
+    for (guint i = 0; i < G_N_ELEMENTS(precisions); i++) {
+        const gboolean is_bf16 = precisions[i] == MLEU_PRECISION_BF16 ||
+                                 (precisions[i] == MLEU_PRECISION_AUTO && native);
+        float *again = run_once(model, WIDTH, HEIGHT, input, precisions[i], 3, &grid);
+        g_assert_cmpmem(again, size, is_bf16 ? bf16 : f32, size);
+        g_free(again);
+    }
+    g_free(bf16);
+    g_free(f32);
+    mleu_model_unref(model);
+    g_free(path);
 }
 
 /* What the default network, of integers throughout, gives for the picture below on every tier of
@@ -192,6 +253,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/golden/networks/shapes", "shapes", test_network);
     g_test_add_data_func("/golden/networks/combined", "combined", test_network);
     g_test_add_data_func("/golden/networks/quantized", "quantized", test_network);
+    g_test_add_func("/golden/bf16", test_bf16);
     g_test_add_data_func("/golden/shipped/threads", GUINT_TO_POINTER(8), test_shipped_threads);
     g_test_add_data_func("/golden/bytes", GUINT_TO_POINTER(1), test_shipped_threads);
     g_test_add_func("/golden/shipped/models", test_shipped_models);

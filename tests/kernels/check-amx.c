@@ -48,6 +48,52 @@ static void test_product(void)
     }
 }
 
+/* Likewise of 4 numbers of the upper half of 32 bits by 2 x 5 pairs, whose products are whole
+ * numbers but for the least, which is no normal number and counts as 0. */
+static void test_bf16(void)
+{
+    guint16 x[3][4], w[2][10];
+    float sums[3][5];
+    for (guint m = 0; m < 3; m++) {
+        for (guint k = 0; k < 4; k++) {
+            const float value = (float)(m * 4 + k) - 5;
+            memcpy(&x[m][k], (const guint8 *)&value + 2, 2);
+        }
+    }
+    for (guint k = 0; k < 2; k++) {
+        for (guint n = 0; n < 10; n++) {
+            const float value = (float)(k * 10 + n) * 0.5f;
+            memcpy(&w[k][n], (const guint8 *)&value + 2, 2);
+        }
+    }
+    x[2][3] = 0x8001;
+    emulated_tile_loadconfig(&small);
+    emulated_tile_zero(0);
+    emulated_tile_loadd(1, x, sizeof x[0]);
+    emulated_tile_loadd(2, w, sizeof w[0]);
+    emulated_tile_dpbf16ps(0, 1, 2);
+    emulated_tile_dpbf16ps(0, 1, 2);
+    emulated_tile_stored(0, sums, sizeof sums[0]);
+    emulated_tile_release();
+    assert_fault(NULL);
+    for (guint m = 0; m < 3; m++) {
+        for (guint n = 0; n < 5; n++) {
+            float sum = 0;
+            for (guint k = 0; k < 4; k++) {
+                const float left = m == 2 && k == 3 ? 0 : (float)(m * 4 + k) - 5;
+                sum += 2 * left * (float)(k / 2 * 10 + 2 * n + k % 2) * 0.5f;
+            }
+            g_assert_cmpfloat(sums[m][n], ==, sum);
+        }
+    }
+    emulated_tile_loadconfig(&small);
+    for (gint t = 0; t < 3; t++)
+        emulated_tile_zero(t);
+    emulated_tile_dpbf16ps(0, 2, 1);
+    emulated_tile_release();
+    assert_fault("TDPBF16PS: rows of sums");
+}
+
 static void test_configuration(void)
 {
     const struct {
@@ -145,6 +191,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/amx/product", test_product);
+    g_test_add_func("/amx/bf16", test_bf16);
     g_test_add_func("/amx/configuration", test_configuration);
     g_test_add_func("/amx/use", test_use);
     g_test_add_func("/amx/shapes", test_shapes);

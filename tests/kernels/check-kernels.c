@@ -14,9 +14,6 @@
 #include "nn/arena.h"
 #include "nn/f32/winograd.h"
 
-/* One rounding of float32, relative. */
-#define ROUNDING 6e-8
-
 #define GUARD 16
 #define GUARD_VALUE 12345.0f
 
@@ -59,7 +56,7 @@ static void guarded_free(float *values, gsize n)
     g_free(values - GUARD);
 }
 
-static void check_close(float value, double expected, double bound)
+void check_close(float value, double expected, double bound)
 {
     if (!(fabs((double)value - expected) <= bound))
         g_error("%.9g is not %.9g within %.3g", (double)value, expected, bound);
@@ -481,6 +478,8 @@ static const Check checks[] = {
     {"dwconv", check_dwconv},
     {"annealed-mean", check_annealed_mean},
     {"chroma", check_chroma},
+    {"bf16-pairs", check_bf16_pairs},
+    {"bf16-conv", check_bf16_conv},
     {"q8-conv", check_q8_conv},
     {"q8-winograd", check_q8_winograd},
     {"q8-logits", check_q8_logits},
@@ -504,13 +503,13 @@ static void run_case(gconstpointer data)
     c->check->check(c->kernels);
 }
 
-/* Cases for the checks whose names start with @prefix. */
-static void add_cases(GString *tiers, const char *tier, const MleuKernels *kernels,
-                      const char *prefix)
+/* Cases for all checks, or for those of kernels that tiers above AVX2 have. */
+static void add_cases(GString *tiers, const char *tier, const MleuKernels *kernels, gboolean all)
 {
     g_string_append_printf(tiers, " %s", tier);
     for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
-        if (!g_str_has_prefix(checks[i].name, prefix))
+        if (!all && !g_str_has_prefix(checks[i].name, "q8") &&
+            !g_str_has_prefix(checks[i].name, "bf16"))
             continue;
         char *path = g_strdup_printf("/kernels/%s/%s", tier, checks[i].name);
         Case *c = g_new(Case, 1);
@@ -526,7 +525,7 @@ static void add_emulated(GString *tiers)
 #if defined(MLEU_EMULATED)
     for (guint tier = MLEU_TIER_AVXVNNI; tier < MLEU_N_TIERS; tier++) {
         char *name = g_strconcat(mleu_tier_name((MleuTier)tier), "(emulated)", NULL);
-        add_cases(tiers, name, emulated_kernels((MleuTier)tier), "q8");
+        add_cases(tiers, name, emulated_kernels((MleuTier)tier), FALSE);
         g_free(name);
     }
 #else
@@ -540,7 +539,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     for (guint tier = 0; tier < MLEU_N_TIERS; tier++) {
         if (mleu_cpu_has((MleuTier)tier))
-            add_cases(tiers, mleu_tier_name((MleuTier)tier), mleu_kernels_get((MleuTier)tier), "");
+            add_cases(tiers, mleu_tier_name((MleuTier)tier), mleu_kernels_get((MleuTier)tier),
+                      TRUE);
     }
     add_emulated(tiers);
     g_print("# tiers:%s\n", tiers->str);

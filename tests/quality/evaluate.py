@@ -56,7 +56,8 @@ def coloured(arguments, model, grey, folder, temperatures, saturations):
     """What the C library makes of grey.pgm, by (temperature, saturation)."""
     settings = [(t, s) for t in temperatures for s in saturations]
     outputs = [folder / f"out{i}.ppm" for i in range(len(settings))]
-    command = [arguments.predict, "--model", model, "--render-size", str(arguments.render_size), "--n-threads", "1"]
+    command = [arguments.predict, "--model", model, "--render-size", str(arguments.render_size), "--n-threads", "1",
+               "--precision", arguments.precision]
     command += [f"--temperature={t}" for t in temperatures] + [f"--saturation={s}" for s in saturations]
     subprocess.run([*command, grey, *outputs], check=True)
     return {setting: np.asarray(Image.open(path)) for setting, path in zip(settings, outputs)}
@@ -171,6 +172,7 @@ def main():
     parser.add_argument("--temperature", type=float, nargs="+", default=[0.0], help="0: the model's own")
     parser.add_argument("--saturation", type=float, nargs="+", default=[1.0])
     parser.add_argument("--render-size", type=int, default=0, help="0: the model's own")
+    parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bf16", "int8"])
     parser.add_argument("--mean-ab", type=float, nargs=2, default=MEAN_AB, metavar=("A", "B"),
                         help="mean a*, b* of the training photos (train.py prints it)")
     parser.add_argument("--limit", type=int, help="only N photos, evenly spread")

@@ -3,7 +3,7 @@
  * Colours still pictures with libmleu alone: binary PGM in, binary PPM out.
  *
  *   predict --model FILE [--render-size N] [--temperature T]... [--saturation S]... [--n-threads N]
- *           IN.pgm OUT.ppm...  ...
+ *           [--precision NAME] IN.pgm OUT.ppm...  ...
  *
  * Every IN is followed by an OUT for each saturation at the first temperature, then at the second,
  * and so on. --lightness FILE: also what the network saw of each IN, one after the other: width and
@@ -16,8 +16,27 @@
 
 static char *model_path, *lightness_path, *ab_path;
 static gint render_size, n_threads;
+static MleuPrecision precision = MLEU_PRECISION_AUTO;
 static char **temperature_texts, **saturation_texts, **files;
 static GArray *temperatures, *saturations; /* of double */
+
+static gboolean read_precision(const char *option G_GNUC_UNUSED, const char *name,
+                               gpointer data G_GNUC_UNUSED, GError **error)
+{
+    static const char *const names[] = {[MLEU_PRECISION_AUTO] = "auto",
+                                        [MLEU_PRECISION_FLOAT32] = "float32",
+                                        [MLEU_PRECISION_INT8] = "int8",
+                                        [MLEU_PRECISION_BF16] = "bf16"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (g_str_equal(name, names[i])) {
+            precision = (MleuPrecision)i;
+            return TRUE;
+        }
+    }
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "no precision is named %s; there are auto, float32, bf16 and int8", name);
+    return FALSE;
+}
 
 static const GOptionEntry entries[] = {
     {"model", 0, 0, G_OPTION_ARG_FILENAME, &model_path, "Model file", "FILE"},
@@ -28,6 +47,8 @@ static const GOptionEntry entries[] = {
     {"saturation", 0, 0, G_OPTION_ARG_STRING_ARRAY, &saturation_texts,
      "Factor on the colours (default: 1)", "S"},
     {"n-threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "0: one for each processor", "N"},
+    {"precision", 0, 0, G_OPTION_ARG_CALLBACK, read_precision,
+     "auto (the default), float32, bf16 or int8", "NAME"},
     {"lightness", 0, 0, G_OPTION_ARG_FILENAME, &lightness_path, "Write the network's input",
      "FILE"},
     {"ab", 0, 0, G_OPTION_ARG_FILENAME, &ab_path, "Write the prediction", "FILE"},
@@ -120,6 +141,7 @@ static gboolean color_one(MleuModel *model, const char *in_path, char **out_path
     config.output.layout = MLEU_LAYOUT_RGB;
     config.render_size = (guint)render_size;
     config.n_threads = (guint)n_threads;
+    config.precision = precision;
 
     guint8 *rgb = g_malloc((gsize)3 * width * height);
     const MleuFrame input = {.plane = {{grey, width, 1}}};

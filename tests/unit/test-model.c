@@ -393,7 +393,7 @@ static void test_quantized(void)
 
 static gpointer make_floats(gpointer model)
 {
-    g_assert_true(mleu_model_make_floats(model));
+    g_assert_true(mleu_model_make_floats(model, FALSE));
     return (gpointer)mleu_model_get_graph(model)->nodes[2].weight;
 }
 

@@ -145,6 +145,8 @@ static void test_colorizer(gconstpointer name)
     try_colorizer(model, &config);
     config.precision = MLEU_PRECISION_FLOAT32;
     try_colorizer(model, &config);
+    config.precision = MLEU_PRECISION_BF16;
+    try_colorizer(model, &config);
     mleu_model_unref(model);
     g_free(path);
 }

@@ -4,13 +4,11 @@
  * one instruction adds to them the products of up to 64 channels of a tap. The weights lie as tiles
  * want them; so do pixels that are evenly apart, which neighbours are except at the picture's
  * edges.
- *
- * Every call configures the tiles and releases them, so that no other code of the thread, which may
- * be the application's own, ever meets them.
  */
 #include <string.h>
 
 #include "kernels/tiers.h"
+#include "kernels/x86/amx.inc"
 #include "kernels/x86/q8_avx512.inc"
 
 #ifndef TIER
@@ -18,54 +16,9 @@
 #define LOWER_TIER(name) name##__avx512vnni
 #endif
 
-/* What each of the eight tiles is for; instructions have the numbers in them. Sums are named by
- * pixels, then outputs: the lower or the upper sixteen. */
-#define LOWER_LOWER 0
-#define LOWER_UPPER 1
-#define UPPER_LOWER 2
-#define UPPER_UPPER 3
-#define PIXELS_LOWER 4
-#define PIXELS_UPPER 5
-#define WEIGHTS_LOWER 6
-#define WEIGHTS_UPPER 7
-
-enum { ROWS = MLEU_Q8_ROWS, ROW_BYTES = 64, SUM_TILES = 4 };
-
 /* Fewer channels at a time leave too much of a tile empty. By instructions' cycles in Intel's
  * manual AVX-512 VNNI is as fast with about 16; neither was measured. */
 enum { LEAST_CHANNELS = 24 };
-
-/* What LDTILECFG reads. */
-typedef struct {
-    guint8 palette, start_row, reserved[14];
-    guint16 row_bytes[16]; /* palette 1 has eight tiles: the rest is 0 */
-    guint8 rows[16];
-} Configuration;
-G_STATIC_ASSERT(sizeof(Configuration) == 64);
-
-/* Some compilers' instructions for tiles do not say that they read and write memory: gcc 12's
- * LDTILECFG claims to read 8 bytes, its TILELOADD none. */
-static inline void let_tiles_see(const void *memory)
-{
-    __asm__ volatile("" : : "r"(memory) : "memory");
-}
-
-/* Tiles for @channels, a multiple of 4, at a time. */
-static void configure(guint channels)
-{
-    Configuration configuration = {.palette = 1};
-    for (guint i = 0; i < SUM_TILES; i++) {
-        configuration.rows[i] = ROWS;
-        configuration.row_bytes[i] = ROW_BYTES;
-    }
-    configuration.rows[PIXELS_LOWER] = configuration.rows[PIXELS_UPPER] = ROWS;
-    configuration.row_bytes[PIXELS_LOWER] = configuration.row_bytes[PIXELS_UPPER] =
-        (guint16)channels;
-    configuration.rows[WEIGHTS_LOWER] = configuration.rows[WEIGHTS_UPPER] = (guint8)(channels / 4);
-    configuration.row_bytes[WEIGHTS_LOWER] = configuration.row_bytes[WEIGHTS_UPPER] = ROW_BYTES;
-    let_tiles_see(&configuration);
-    _tile_loadconfig(&configuration);
-}
 
 static gboolean lies_evenly(const guint8 *const *in)
 {
@@ -126,24 +79,21 @@ static inline void multiply(const MleuQ8Rows *lower, const MleuQ8Rows *upper,
                             const MleuQ8Tile *tile, const gint8 *weight, gsize next)
 {
     const gsize channels = chunk(tile), depth = 4 * (gsize)mleu_q8_depth(tile->channels);
-    _tile_zero(LOWER_LOWER);
-    _tile_zero(LOWER_UPPER);
-    _tile_zero(UPPER_LOWER);
-    _tile_zero(UPPER_UPPER);
+    zero_sums();
     for (guint t = 0; t < tile->taps; t++) {
         for (gsize c = 0; c < depth; c += channels) {
-            _tile_loadd(PIXELS_LOWER, lower[t].first + c, lower[t].apart);
-            _tile_loadd(WEIGHTS_LOWER, weight, ROW_BYTES);
-            _tile_dpbusd(LOWER_LOWER, PIXELS_LOWER, WEIGHTS_LOWER);
+            _tile_loadd(LEFT_LOWER, lower[t].first + c, lower[t].apart);
+            _tile_loadd(RIGHT_LOWER, weight, ROW_BYTES);
+            _tile_dpbusd(LOWER_LOWER, LEFT_LOWER, RIGHT_LOWER);
             if (next > 0) {
-                _tile_loadd(WEIGHTS_UPPER, weight + next, ROW_BYTES);
-                _tile_dpbusd(LOWER_UPPER, PIXELS_LOWER, WEIGHTS_UPPER);
+                _tile_loadd(RIGHT_UPPER, weight + next, ROW_BYTES);
+                _tile_dpbusd(LOWER_UPPER, LEFT_LOWER, RIGHT_UPPER);
             }
             if (upper != NULL) {
-                _tile_loadd(PIXELS_UPPER, upper[t].first + c, upper[t].apart);
-                _tile_dpbusd(UPPER_LOWER, PIXELS_UPPER, WEIGHTS_LOWER);
+                _tile_loadd(LEFT_UPPER, upper[t].first + c, upper[t].apart);
+                _tile_dpbusd(UPPER_LOWER, LEFT_UPPER, RIGHT_LOWER);
                 if (next > 0)
-                    _tile_dpbusd(UPPER_UPPER, PIXELS_UPPER, WEIGHTS_UPPER);
+                    _tile_dpbusd(UPPER_UPPER, LEFT_UPPER, RIGHT_UPPER);
             }
             weight += channels * MLEU_Q8_OUTPUTS;
         }
@@ -174,7 +124,7 @@ multiply_all(gpointer out, gsize step, gsize outputs, const MleuQ8Tile *tile, Fi
     const MleuQ8Rows *rows = find_rows(tile);
     const gsize block_bytes = mleu_q8_block_bytes(tile->taps, tile->channels);
     Sums sums;
-    configure(chunk(tile));
+    configure(chunk(tile) / 4);
     for (gsize o = 0; o < outputs; o += 2 * MLEU_Q8_OUTPUTS) {
         const gint8 *weight = tile->weight + o / MLEU_Q8_OUTPUTS * block_bytes;
         const gsize end = MIN(o + 2 * MLEU_Q8_OUTPUTS, outputs);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs a graph in float32: values are planar, channels x h x w. */
+/* Runs a graph in floating point: values are float32 and planar, channels x h x w. The products of
+ * most convolutions may be of bfloat16. */
 #include "nn/executor.h"
 
 #include "allocate.h"
@@ -11,6 +12,7 @@
 
 typedef struct {
     const MleuGraph *graph;
+    gboolean bf16;
     MleuContext context;
     MleuValue *values; /* by node */
     MleuStep *steps;   /* without the input node */
@@ -36,11 +38,24 @@ static gsize floats_of(const MleuValue *value)
     return (gsize)value->channels * value->h * value->w;
 }
 
-static gsize prepare(MleuStep *step)
+/* By which of its ways a convolution is done. */
+static gboolean is_bf16(const State *state, const MleuStep *step)
+{
+    return state->bf16 && step->node->bf16 != NULL;
+}
+
+static gboolean is_winograd(const State *state, const MleuStep *step)
+{
+    return !state->bf16 && step->node->winograd != NULL;
+}
+
+static gsize prepare(const State *state, MleuStep *step)
 {
     switch (step->node->op) {
     case MLEU_OP_CONV2D:
-        return mleu_conv_prepare(step);
+        if (is_bf16(state, step))
+            return mleu_bf16_prepare(step);
+        return is_winograd(state, step) ? mleu_winograd_prepare(step) : mleu_conv_prepare(step);
     case MLEU_OP_CONV_TRANSPOSE2D:
         return mleu_transpose_prepare(step);
     default:
@@ -64,10 +79,8 @@ static gsize make_steps(State *state, const MleuPlacement *places)
             step->copy[j] = step->node->op == MLEU_OP_CONCAT && places[input].offset != offset;
             offset += floats_of(&state->values[input]);
         }
-        if (step->node->winograd != NULL)
-            state->shared = MAX(state->shared, mleu_winograd_prepare(step));
-        else
-            scratch = MAX(scratch, prepare(step));
+        scratch = MAX(scratch, prepare(state, step));
+        state->shared = MAX(state->shared, step->shared);
     }
     return (scratch + 15) & ~(gsize)15;
 }
@@ -118,13 +131,14 @@ static gboolean place(State *state, const MleuShape *shapes, const float *input)
 }
 
 static gpointer state_new(MleuModel *model, const MleuShape *shapes, MleuPool *pool,
-                          const float *input)
+                          const float *input, gboolean bf16)
 {
     const MleuGraph *graph = mleu_model_get_graph(model);
-    State *state = mleu_model_make_floats(model) ? mleu_try_new0(State, 1) : NULL;
+    State *state = mleu_model_make_floats(model, bf16) ? mleu_try_new0(State, 1) : NULL;
     if (state == NULL)
         return NULL;
     state->graph = graph;
+    state->bf16 = bf16;
     state->context.kernels = mleu_kernels_get(mleu_cpu_tier());
     state->context.pool = pool;
     state->values = mleu_try_new0(MleuValue, graph->n_nodes);
@@ -132,6 +146,18 @@ static gpointer state_new(MleuModel *model, const MleuShape *shapes, MleuPool *p
     if (state->values == NULL || state->steps == NULL || !place(state, shapes, input))
         g_clear_pointer(&state, state_free);
     return state;
+}
+
+static gpointer f32_new(MleuModel *model, const MleuShape *shapes, MleuPool *pool,
+                        const float *input)
+{
+    return state_new(model, shapes, pool, input, FALSE);
+}
+
+static gpointer bf16_new(MleuModel *model, const MleuShape *shapes, MleuPool *pool,
+                         const float *input)
+{
+    return state_new(model, shapes, pool, input, TRUE);
 }
 
 static void run_head(gpointer data, guint index, guint count G_GNUC_UNUSED)
@@ -181,7 +207,9 @@ static void state_run(gpointer data, float temperature, const gint *cancel, floa
         if (cancel != NULL && g_atomic_int_get(cancel))
             return;
         MleuStep *step = &state->steps[s];
-        if (step->node->winograd != NULL)
+        if (is_bf16(state, step))
+            mleu_bf16_run(step);
+        else if (is_winograd(state, step))
             mleu_winograd_run(step);
         else
             mleu_pool_run(state->context.pool, task_of(step), step, step->parts);
@@ -196,4 +224,5 @@ static void state_run(gpointer data, float temperature, const gint *cancel, floa
                   (guint)((pixels + HEAD_BLOCK - 1) / HEAD_BLOCK));
 }
 
-const MleuExecutor mleu_f32_executor = {state_new, state_free, state_run};
+const MleuExecutor mleu_f32_executor = {f32_new, state_free, state_run};
+const MleuExecutor mleu_bf16_executor = {bf16_new, state_free, state_run};

@@ -3,6 +3,7 @@
 
 #include "kernels/kernels.h"
 #include "model/graph.h"
+#include "nn/f32/bf16.h"
 #include "nn/f32/winograd.h"
 #include "pool.h"
 
@@ -30,6 +31,7 @@ typedef struct {
  * @parts: how many tasks it is split into: from the size of the work alone, so that results do not
  * depend on threads.
  * @block: what one task does, in the operator's own unit.
+ * @shared: floats that it needs and all workers share.
  */
 typedef struct {
     const MleuNode *node;
@@ -39,19 +41,22 @@ typedef struct {
     gboolean copy[MLEU_INPUTS_MAX];
     guint parts;
     guint block;
+    gsize shared;
 } MleuStep;
 
-/* One pair for each file of operators: fill parts and block and say how many floats of scratch a
- * worker needs; do one part. */
+/* One pair for each file of operators: fill parts, block and shared and say how many floats of
+ * scratch a worker needs; do one part. */
 gsize mleu_conv_prepare(MleuStep *step);
 void mleu_conv_run(gpointer step, guint index, guint count);
 gsize mleu_transpose_prepare(MleuStep *step);
 void mleu_transpose_run(gpointer step, guint index, guint count);
-/* A step of several jobs: says how many floats it needs that all workers share. */
-gsize mleu_winograd_prepare(MleuStep *step);
-void mleu_winograd_run(const MleuStep *step);
 gsize mleu_plane_prepare(MleuStep *step);
 void mleu_plane_run(gpointer step, guint index, guint count);
+/* Likewise, but for steps of several jobs, one after the other, which share themselves out. */
+gsize mleu_winograd_prepare(MleuStep *step);
+void mleu_winograd_run(const MleuStep *step);
+gsize mleu_bf16_prepare(MleuStep *step);
+void mleu_bf16_run(const MleuStep *step);
 
 static inline float *mleu_step_scratch(const MleuStep *step)
 {

@@ -78,7 +78,8 @@ gsize mleu_winograd_prepare(MleuStep *step)
     const gsize channels = step->in[0].channels + step->out.channels;
     const gsize row = POINTS * channels * tiles_along(step->out.w);
     step->block = (guint)CLAMP(BAND_FLOATS / row, 1, tiles_along(step->out.h));
-    return row * step->block + 2 * POINTS * PAD;
+    step->shared = row * step->block + 2 * POINTS * PAD;
+    return 0;
 }
 
 static void transform_in(gpointer data, guint index, guint count G_GNUC_UNUSED)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "amx.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -116,31 +117,87 @@ void emulated_tile_stored(int tile, void *memory, ptrdiff_t stride)
         memcpy((uint8_t *)memory + (ptrdiff_t)row * stride, from->bytes[row], from->row_bytes);
 }
 
-void emulated_tile_dpbusd(int sums, int unsigned_bytes, int signed_bytes)
+/* The tiles of a product, whose shapes must fit. */
+typedef struct {
+    Tile *sums;
+    const Tile *left, *right;
+} Product;
+
+static bool find_product(Product *product, int sums, int left, int right,
+                         const char *const faults[5])
 {
     Tile *c = find_full(sums);
-    const Tile *a = find_full(unsigned_bytes), *b = find_full(signed_bytes);
-    if (c == NULL || a == NULL || b == NULL ||
-        !require(c != a && c != b && a != b, "TDPBUSD: a tile twice") ||
+    const Tile *a = find_full(left), *b = find_full(right);
+    if (c == NULL || a == NULL || b == NULL || !require(c != a && c != b && a != b, faults[0]) ||
         !require(c->row_bytes % 4 == 0 && a->row_bytes % 4 == 0 && b->row_bytes % 4 == 0,
-                 "TDPBUSD: rows are not of fours") ||
-        !require(c->rows == a->rows, "TDPBUSD: rows of sums") ||
-        !require(a->row_bytes / 4 == b->rows, "TDPBUSD: depth") ||
-        !require(c->row_bytes == b->row_bytes, "TDPBUSD: columns of sums"))
-        return;
+                 faults[1]) ||
+        !require(c->rows == a->rows, faults[2]) ||
+        !require(a->row_bytes / 4 == b->rows, faults[3]) ||
+        !require(c->row_bytes == b->row_bytes, faults[4]))
+        return false;
+    *product = (Product){c, a, b};
     products++;
-    for (unsigned m = 0; m < c->rows; m++) {
+    return true;
+}
+
+#define FAULTS(name)                                                                               \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        name ": a tile twice", name ": rows are not of fours", name ": rows of sums",              \
+            name ": depth", name ": columns of sums"                                               \
+    }
+
+void emulated_tile_dpbusd(int sums, int unsigned_bytes, int signed_bytes)
+{
+    Product product;
+    if (!find_product(&product, sums, unsigned_bytes, signed_bytes, FAULTS("TDPBUSD")))
+        return;
+    for (unsigned m = 0; m < product.sums->rows; m++) {
         int32_t row[MAX_ROW_BYTES / 4];
-        memcpy(row, c->bytes[m], sizeof row);
-        for (unsigned k = 0; k < b->rows; k++) {
-            const uint8_t *x = a->bytes[m] + 4 * k;
-            for (unsigned n = 0; n < c->row_bytes / 4; n++) {
-                const int8_t *w = (const int8_t *)b->bytes[k] + 4 * n;
+        memcpy(row, product.sums->bytes[m], sizeof row);
+        for (unsigned k = 0; k < product.right->rows; k++) {
+            const uint8_t *x = product.left->bytes[m] + 4 * k;
+            for (unsigned n = 0; n < product.sums->row_bytes / 4; n++) {
+                const int8_t *w = (const int8_t *)product.right->bytes[k] + 4 * n;
                 /* Sums that leave 32 bits go round. */
                 row[n] = (int32_t)((uint32_t)row[n] + (uint32_t)(x[0] * w[0] + x[1] * w[1] +
                                                                  x[2] * w[2] + x[3] * w[3]));
             }
         }
-        memcpy(c->bytes[m], row, sizeof row);
+        memcpy(product.sums->bytes[m], row, sizeof row);
+    }
+}
+
+/* A float32 from a bfloat16; what is too small for a normal number counts as 0. */
+static float widen(const uint8_t *bytes)
+{
+    uint16_t half;
+    memcpy(&half, bytes, sizeof half);
+    const uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return fpclassify(value) == FP_SUBNORMAL ? copysignf(0, value) : value;
+}
+
+/* Even and odd products are added up by themselves, fused, before they are added to the sums. */
+void emulated_tile_dpbf16ps(int sums, int left, int right)
+{
+    Product product;
+    if (!find_product(&product, sums, left, right, FAULTS("TDPBF16PS")))
+        return;
+    for (unsigned m = 0; m < product.sums->rows; m++) {
+        float row[MAX_ROW_BYTES / 4], even[MAX_ROW_BYTES / 4] = {0}, odd[MAX_ROW_BYTES / 4] = {0};
+        memcpy(row, product.sums->bytes[m], sizeof row);
+        for (unsigned k = 0; k < product.right->rows; k++) {
+            const uint8_t *x = product.left->bytes[m] + 4 * k;
+            for (unsigned n = 0; n < product.sums->row_bytes / 4; n++) {
+                const uint8_t *w = product.right->bytes[k] + 4 * n;
+                even[n] = fmaf(widen(x), widen(w), even[n]);
+                odd[n] = fmaf(widen(x + 2), widen(w + 2), odd[n]);
+            }
+        }
+        for (unsigned n = 0; n < product.sums->row_bytes / 4; n++)
+            row[n] += even[n] + odd[n];
+        memcpy(product.sums->bytes[m], row, sizeof row);
     }
 }

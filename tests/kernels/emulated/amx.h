@@ -16,6 +16,7 @@ void emulated_tile_zero(int tile);
 void emulated_tile_loadd(int tile, const void *memory, ptrdiff_t stride);
 void emulated_tile_stored(int tile, void *memory, ptrdiff_t stride);
 void emulated_tile_dpbusd(int sums, int unsigned_bytes, int signed_bytes);
+void emulated_tile_dpbf16ps(int sums, int left, int right);
 
 /** The first fault of this thread since the last call, or that its tiles are not released; or NULL.
  */

@@ -109,3 +109,4 @@ static inline simde__m512i emulated_cvtps_epi32(simde__m512 x)
 #define _tile_loadd emulated_tile_loadd
 #define _tile_stored emulated_tile_stored
 #define _tile_dpbusd emulated_tile_dpbusd
+#define _tile_dpbf16ps emulated_tile_dpbf16ps

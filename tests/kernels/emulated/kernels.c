@@ -14,6 +14,7 @@ DECLARE(q8_dwconv, avx512vnni)
 DECLARE(q8_add, avx512vnni)
 DECLARE(q8_conv, amx)
 DECLARE(q8_logits, amx)
+DECLARE(bf16_conv, amx)
 
 /* Tiles are left as they were found; those that are worth it are used: sixteen pixels or more, 24
  * channels or more at a time. */
@@ -38,6 +39,12 @@ static void amx_logits(gint16 *out, gsize step, gsize outputs, const MleuQ8Tile 
     check_tiles(tile, products);
 }
 
+static void amx_bf16_conv(float *out, gsize step, guint positions, const MleuBf16Conv *job)
+{
+    mleu_bf16_conv__emulated_amx(out, step, positions, job);
+    g_assert_cmpstr(emulated_amx_fault(), ==, NULL);
+}
+
 #define C_ENTRY(type, name, arguments) .name = mleu_##name##__c,
 
 const MleuKernels *emulated_kernels(MleuTier tier)
@@ -57,6 +64,8 @@ const MleuKernels *emulated_kernels(MleuTier tier)
         tiled.q8_conv = amx_conv;
         tiled.q8_logits = amx_logits;
         tiled.q8_pixels = 2 * MLEU_Q8_ROWS;
+        tiled.bf16_conv = amx_bf16_conv;
+        tiled.bf16_is_native = TRUE;
         g_once_init_leave(&ready, 1);
     }
     return tier == MLEU_TIER_AVXVNNI ? &narrow : tier == MLEU_TIER_AVX512VNNI ? &wide : &tiled;
