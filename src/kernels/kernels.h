@@ -183,8 +183,8 @@ static inline void mleu_q8_next_block(MleuQ8Tile *tile)
 
 /**
  * MleuQ8Softmax: exp() as whole numbers, and the classes' colours.
- * @table: the weight of a logit that lies so far below the largest: does not rise, and is 0 from
- * @reach on, at most 32767.
+ * @table: the weight of a logit that lies so far below the largest, at most 2^16: @reach + 1
+ * entries, of which the last is 0, and so are all that would follow. @reach: at most 32767.
  * @bins: classes x 2: a*, b*.
  */
 typedef struct {

@@ -78,8 +78,7 @@ static void measure(MleuModel *model, MleuPool *pool, const double (*peaks)[PREC
                 mleu_plan_new(model, SIDE, SIDE, precisions[precision].precision, pool, NULL);
             if (row->plan == NULL)
                 g_error("no memory");
-            for (guint i = 0; i < SIDE * SIDE; i++)
-                mleu_plan_get_input(row->plan)[i] = (float)(i * 2654435761u >> 24) * (100 / 255.0f);
+            bench_draw(mleu_plan_get_input(row->plan), SIDE);
             n++;
         }
     }

@@ -260,8 +260,7 @@ static guint add_rows(Row *rows, MleuModel *model, MleuPool *pool, guint precisi
     rows[0].plan = mleu_plan_new(model, SIDE, SIDE, precisions[precision].precision, pool, &error);
     if (rows[0].plan == NULL)
         g_error("%s", error->message);
-    for (guint i = 0; i < SIDE * SIDE; i++)
-        mleu_plan_get_input(rows[0].plan)[i] = (float)(i * 2654435761u >> 24) * (100 / 255.0f);
+    bench_draw(mleu_plan_get_input(rows[0].plan), SIDE);
     rows[1].peer = peer;
     for (guint i = 0; i < peer->n; i++) {
         if (peer->convolutions[i].depthwise) {

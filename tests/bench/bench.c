@@ -174,6 +174,17 @@ double bench_peak_bf16(MleuTier tier)
     return 0;
 }
 
+void bench_draw(float *lightness, guint side)
+{
+    guint32 state = 1;
+    for (guint i = 0; i < side * side; i++) {
+        const guint x = i % side, y = i / side;
+        state = state * 1664525u + 1013904223u;
+        lightness[i] = (float)(x * 50 / side + (x * 30 / side + y * 30 / side) % 2 * 40) +
+                       (float)(state >> 24) * (3 / 256.0f);
+    }
+}
+
 static int compare(const void *left, const void *right)
 {
     const double a = *(const double *)left, b = *(const double *)right;

@@ -21,6 +21,10 @@ double bench_peak_int8(MleuTier tier);
 double bench_peak_float32(MleuTier tier);
 double bench_peak_bf16(MleuTier tier);
 
+/* L* of a square picture, of shades, edges and grain: a network is less sure of what it sees there
+ * than of noise, and then more of its classes count. */
+void bench_draw(float *lightness, guint side);
+
 /* The median of @n values, which are sorted. */
 double bench_median(double *values, guint n);
 

@@ -176,10 +176,7 @@ MleuQ8Mean mleu_q8_mean__c(const gint16 *logits, const MleuQ8Softmax *softmax)
     for (guint c = 1; c < softmax->classes; c++)
         most = MAX(most, logits[c]);
     for (guint c = 0; c < softmax->classes; c++) {
-        const guint below = (guint)(most - logits[c]);
-        if (below >= softmax->reach)
-            continue;
-        const gint64 weight = softmax->table[below];
+        const gint64 weight = softmax->table[MIN((guint)(most - logits[c]), softmax->reach)];
         mean.weight += weight;
         mean.a += weight * softmax->bins[2 * c];
         mean.b += weight * softmax->bins[2 * c + 1];

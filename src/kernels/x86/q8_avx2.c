@@ -243,10 +243,17 @@ static inline __m128i pack_sixteen(__m256i first, __m256i second)
     return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
 }
 
+static inline gint64 add_up(__m256i sums)
+{
+    gint64 lanes[4];
+    _mm256_storeu_si256((__m256i_u *)lanes, sums);
+    return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+}
+
 MleuQ8Mean mleu_q8_mean__avx2(const gint16 *logits, const MleuQ8Softmax *softmax)
 {
     enum { LANES = 16 };
-    MleuQ8Mean mean = {0};
+    const guint32 *table = softmax->table;
     const guint classes = softmax->classes, whole = classes / LANES * LANES;
     __m256i most_of = _mm256_set1_epi16(logits[0]);
     for (guint c = 0; c < whole; c += LANES)
@@ -258,26 +265,33 @@ MleuQ8Mean mleu_q8_mean__avx2(const gint16 *logits, const MleuQ8Softmax *softmax
     for (guint c = whole; c < classes; c++)
         most = MAX(most, logits[c]);
 
-    /* Most classes are beyond the table's reach; of the others the mask has two bits each. */
+    /* Classes beyond the table's reach have no weight; often all of a vector are. */
     const __m256i top = _mm256_set1_epi16(most);
     const __m256i reach = _mm256_set1_epi16((short)softmax->reach);
-    for (guint begin = 0; begin < classes; begin += LANES) {
-        guint mask;
-        if (begin < whole) {
-            const __m256i below = _mm256_subs_epi16(top, load_32(logits + begin));
-            mask = (guint)_mm256_movemask_epi8(_mm256_cmpgt_epi16(reach, below));
-        } else {
-            mask = 0;
-            for (guint i = 0; i < classes - whole; i++)
-                mask |= (guint)(most - logits[whole + i]) < softmax->reach ? 3u << 2 * i : 0;
+    __m256i weights = _mm256_setzero_si256(), a = weights, b = weights;
+    for (guint begin = 0; begin < whole; begin += LANES) {
+        const __m256i below = _mm256_subs_epi16(top, load_32(logits + begin));
+        const __m256i within = _mm256_cmpgt_epi16(reach, below);
+        if (_mm256_testz_si256(within, within))
+            continue;
+        gint16 at[LANES];
+        _mm256_storeu_si256((__m256i_u *)at, _mm256_min_epi16(below, reach));
+        for (guint i = 0; i < LANES; i += 4) {
+            /* Single loads are faster than a gather. */
+            const __m256i weight = _mm256_setr_epi64x(table[at[i]], table[at[i + 1]],
+                                                      table[at[i + 2]], table[at[i + 3]]);
+            const __m256i bins = load_32(softmax->bins + 2 * (begin + i));
+            weights = _mm256_add_epi64(weights, weight);
+            a = _mm256_add_epi64(a, _mm256_mul_epi32(weight, bins));
+            b = _mm256_add_epi64(b, _mm256_mul_epi32(weight, _mm256_srli_epi64(bins, 32)));
         }
-        for (; mask != 0; mask &= mask - 1, mask &= mask - 1) {
-            const guint c = begin + (guint)__builtin_ctz(mask) / 2;
-            const gint64 weight = softmax->table[most - logits[c]];
-            mean.weight += weight;
-            mean.a += weight * softmax->bins[2 * c];
-            mean.b += weight * softmax->bins[2 * c + 1];
-        }
+    }
+    MleuQ8Mean mean = {add_up(weights), add_up(a), add_up(b)};
+    for (guint c = whole; c < classes; c++) {
+        const gint64 weight = table[MIN((guint)(most - logits[c]), softmax->reach)];
+        mean.weight += weight;
+        mean.a += weight * softmax->bins[2 * c];
+        mean.b += weight * softmax->bins[2 * c + 1];
     }
     return mean;
 }

@@ -87,7 +87,7 @@ struct _State {
     gint32 *bins;
     MleuQ8Softmax softmax;
     float table_temperature;
-    guint32 table[SOFTMAX_TABLE];
+    guint32 table[SOFTMAX_TABLE + 1];
     const gint *cancel;
     float *result;
 };
