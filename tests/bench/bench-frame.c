@@ -9,6 +9,10 @@
  * conversion to Cb and Cr. The last two, "guide" and "enlarge", are parts of "render" and measured
  * on their own, the enlargement in the renderer's order.
  *
+ * "core": how many of the additions that a core makes at most, as far as this run has seen, it made
+ * meanwhile. Where it is far below 100 %, its other hardware thread is busy, and times are those of
+ * a part of a core.
+ *
  *   bench-frame MODEL...
  */
 #include <stdio.h>
@@ -20,6 +24,9 @@
 #include "color/guide.h"
 #include "color/scale.h"
 #include "kernels/kernels.h"
+
+/* Of any moment of this run. */
+static double most_additions;
 
 enum { ROUNDS = 9, FRAMES = 8, GRAIN = 8 };
 
@@ -208,13 +215,14 @@ static void measure(MleuModel *model, guint width, guint height)
     edges_init(&edges, &picture, lightness, in_width, in_height, grid_width, grid_height);
     const MleuKernels *kernels = mleu_kernels_get(mleu_cpu_tier());
     enum { SCALE, MOTION, SMOOTH, RENDER, GUIDE, ENLARGE, PARTS };
-    double times[PARTS][ROUNDS], ms[PARTS];
+    double times[PARTS][ROUNDS], ms[PARTS], additions[ROUNDS];
     /* A frame that carries the colours before it is scaled and searched for motion, and no more. */
     MleuParams carrying = params;
     carrying.carry = TRUE;
     for (guint round = 0; round < ROUNDS; round++) {
         const MleuFrame *input = &picture.input[round % 2];
         colour(colorizer, &picture, round + 1, &params);
+        additions[round] = bench_additions();
         double at[PARTS + 1] = {bench_cpu_seconds()};
         mleu_scaler_run(scaler, input, lightness);
         at[1] = bench_cpu_seconds();
@@ -244,8 +252,10 @@ static void measure(MleuModel *model, guint width, guint height)
     printf("  %4u x %4u %7.1f", width, height, frames_a_second(model, &picture, &params));
     for (guint part = 0; part < PARTS; part++)
         printf(" %7.2f", ms[part]);
-    printf(" %7.2f %8.2f %8.0f\n", ms[MOTION] + ms[SMOOTH] + ms[GUIDE] + ms[ENLARGE], outside,
-           bench_peak_memory());
+    const double whole = bench_median(additions, ROUNDS);
+    most_additions = MAX(most_additions, additions[ROUNDS - 1]); /* sorted by then */
+    printf(" %7.2f %8.2f %6.0f %% %8.0f\n", ms[MOTION] + ms[SMOOTH] + ms[GUIDE] + ms[ENLARGE],
+           outside, 100 * whole / most_additions, bench_peak_memory());
     g_free(lightness);
     edges_clear(&edges);
     mleu_scaler_free(scaler);
@@ -270,7 +280,7 @@ int main(int argc, char **argv)
                mleu_model_get_name(model), mleu_cpu_get_tier());
         printf(
             "        frame     fps   scale  motion  smooth  render   guide enlarge  steady  outside"
-            "      MiB\n");
+            "     core      MiB\n");
         measure(model, 854, 480);
         measure(model, 1920, 1080);
         measure(model, 3840, 2160);

@@ -174,6 +174,24 @@ double bench_peak_bf16(MleuTier tier)
     return 0;
 }
 
+double bench_additions(void)
+{
+    enum { CHAINS = 4, TURNS = 250000, UNROLLED = 16 };
+    gsize a = 1, b = 2, c = 3, d = 4;
+    const double begin = bench_cpu_seconds();
+    for (guint i = 0; i < TURNS; i++) {
+#pragma GCC unroll 16
+        for (guint k = 0; k < UNROLLED; k++) {
+            a += 3;
+            b += 5;
+            c += 7;
+            d += 9;
+            __asm__ volatile("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d));
+        }
+    }
+    return (double)CHAINS * TURNS * UNROLLED / (bench_cpu_seconds() - begin);
+}
+
 void bench_draw(float *lightness, guint side)
 {
     guint32 state = 1;

@@ -21,6 +21,11 @@ double bench_peak_int8(MleuTier tier);
 double bench_peak_float32(MleuTier tier);
 double bench_peak_bf16(MleuTier tier);
 
+/* Additions a second of four independent chains: what a core's front end and integer units give one
+ * thread, about four a cycle. Where the core's other hardware thread is busy, with another guest's
+ * work for one, there are down to half as many, and all but the simplest code is slower. */
+double bench_additions(void);
+
 /* L* of a square picture, of shades, edges and grain: a network is less sure of what it sees there
  * than of noise, and then more of its classes count. */
 void bench_draw(float *lightness, guint side);

@@ -5,7 +5,8 @@
     peers.py BENCH_NETWORK EXPORT_ONNX MODEL...
 
 ONNX Runtime runs the exported file in float32, and in 8-bit integers after its own static quantisation (u8 activations,
-s8 weights per channel, ranges from gradients); OpenVINO runs both. One thread and two. What is not installed is skipped by name.
+s8 weights per channel, ranges from gradients); OpenVINO runs both, and what its tool NNCF makes of the file. One thread and two.
+What is not installed is skipped by name.
 """
 
 import pathlib
@@ -43,8 +44,8 @@ def onnxruntime_runner(onnxruntime, path, threads):
     return lambda: session.run(None, {"lightness": lightness})
 
 
-def openvino_runner(openvino, path, threads):
-    compiled = openvino.Core().compile_model(openvino.Core().read_model(str(path)), "CPU", {
+def openvino_runner(openvino, model, threads):
+    compiled = openvino.Core().compile_model(model, "CPU", {
         "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
     request = compiled.create_infer_request()
     lightness = picture(0)
@@ -67,6 +68,12 @@ def quantise(onnxruntime, path):
         str(prepared), str(whole), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
         activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8, reduce_range=True)
     return whole
+
+
+def quantise_by_nncf(nncf, model):
+    nncf.set_log_level(40)
+    pictures = nncf.Dataset([picture(seed) for seed in range(8)])
+    return nncf.quantize(model, pictures, subset_size=8, preset=nncf.QuantizationPreset.PERFORMANCE)
 
 
 def measure(rows):
@@ -93,7 +100,7 @@ def bench_own(bench, model):
 def main():
     bench, export, *models = sys.argv[1:]
     sys.stdout.reconfigure(line_buffering=True)
-    onnxruntime, openvino, onnx, torch = (load(name) for name in ("onnxruntime", "openvino", "onnx", "torch"))
+    onnxruntime, openvino, nncf, onnx, torch = (load(name) for name in ("onnxruntime", "openvino", "nncf", "onnx", "torch"))
     for model in models:
         bench_own(bench, model)
         if onnx is None or torch is None:
@@ -104,15 +111,20 @@ def main():
             paths = {"float32": path}
             if onnxruntime is not None:
                 paths["int8"] = quantise(onnxruntime, path)
+            graphs = {}
+            if openvino is not None:
+                graphs = {precision: openvino.Core().read_model(str(file)) for precision, file in paths.items()}
+                if nncf is not None:
+                    graphs["int8 by NNCF"] = quantise_by_nncf(nncf, graphs["float32"])
             rows = {}
-            for precision, file in paths.items():
-                for threads in (1, 2):
-                    if onnxruntime is not None:
+            for threads in (1, 2):
+                if onnxruntime is not None:
+                    for precision, file in paths.items():
                         rows[f"ONNX Runtime {onnxruntime.__version__} {precision} x{threads}"] = onnxruntime_runner(
                             onnxruntime, file, threads)
-                    if openvino is not None:
-                        version = openvino.__version__.split("-")[0]
-                        rows[f"OpenVINO {version} {precision} x{threads}"] = openvino_runner(openvino, file, threads)
+                for precision, graph in graphs.items():
+                    version = openvino.__version__.split("-")[0]
+                    rows[f"OpenVINO {version} {precision} x{threads}"] = openvino_runner(openvino, graph, threads)
             measure(rows)
         bench_own(bench, model)
 
