@@ -12,6 +12,12 @@
  */
 #define COLUMNS_FLOATS (128 * 1024)
 
+/* Tasks that are wanted at least, so that several threads have work; but none of so few pixels or
+ * outputs that its share of what each task does anew, the gathering of its input, would count. */
+#define TASKS 8
+#define LEAST_PIXELS 256
+#define LEAST_OUTPUTS 48
+
 static gboolean is_depthwise(const MleuStep *step)
 {
     return step->node->groups == step->in[0].channels && step->node->groups == step->out.channels &&
@@ -25,6 +31,12 @@ static gboolean is_pointwise(const MleuNode *node)
            node->pad_top + node->pad_left + node->pad_bottom + node->pad_right == 0;
 }
 
+/* Rounded up. */
+static guint divide(guint a, guint b)
+{
+    return (a + b - 1) / b;
+}
+
 gsize mleu_conv_prepare(MleuStep *step)
 {
     const MleuNode *node = step->node;
@@ -34,9 +46,14 @@ gsize mleu_conv_prepare(MleuStep *step)
     }
     const gsize k = (gsize)(step->in[0].channels / node->groups) * node->kernel_h * node->kernel_w;
     /* In whole rows, so that a block is a rectangle of the output. */
-    const gsize rows = COLUMNS_FLOATS / (k * step->out.w);
-    step->block = (guint)CLAMP(rows, 1, step->out.h);
-    step->parts = (step->out.h + step->block - 1) / step->block;
+    const gsize most = COLUMNS_FLOATS / (k * step->out.w);
+    const guint rows = MAX(divide(step->out.h, TASKS), divide(LEAST_PIXELS, step->out.w));
+    step->block = (guint)CLAMP(most, 1, MIN(rows, step->out.h));
+    const guint blocks = divide(step->out.h, step->block);
+    step->outputs = step->out.channels;
+    if (node->groups == 1)
+        step->outputs = MAX(divide(step->out.channels, divide(TASKS, blocks)), LEAST_OUTPUTS);
+    step->parts = blocks * divide(step->out.channels, step->outputs);
     return is_pointwise(node) ? 0 : k * step->block * step->out.w;
 }
 
@@ -110,17 +127,21 @@ void mleu_conv_run(gpointer data, guint index, guint count G_GNUC_UNUSED)
         return;
     }
 
-    const guint row = index * step->block, rows = MIN(step->block, step->out.h - row);
+    const guint blocks = divide(step->out.h, step->block), first = index / blocks * step->outputs;
+    const guint row = index % blocks * step->block, rows = MIN(step->block, step->out.h - row);
     const gsize columns = (gsize)rows * step->out.w;
     const gsize in_plane = (gsize)step->in[0].h * step->in[0].w,
                 out_plane = (gsize)step->out.h * step->out.w;
+    /* Only where there is one group are its outputs shared out. */
     const guint group_in = step->in[0].channels / node->groups,
-                group_out = step->out.channels / node->groups;
+                group_out = node->groups > 1 ? step->out.channels / node->groups
+                                             : MIN(step->outputs, step->out.channels - first);
     const gsize k = (gsize)group_in * node->kernel_h * node->kernel_w;
 
     for (guint g = 0; g < node->groups; g++) {
         const float *in = step->in[0].data + (gsize)g * group_in * in_plane;
-        float *out = step->out.data + (gsize)g * group_out * out_plane + (gsize)row * step->out.w;
+        const gsize channel = first + (gsize)g * group_out;
+        float *out = step->out.data + channel * out_plane + (gsize)row * step->out.w;
         const float *matrix = in + (gsize)row * step->out.w;
         gsize matrix_step = in_plane;
         if (!is_pointwise(node)) {
@@ -134,11 +155,10 @@ void mleu_conv_run(gpointer data, guint index, guint count G_GNUC_UNUSED)
                 }
             }
         }
-        context->kernels->f32_gemm(group_out, (guint)columns, (guint)k,
-                                   node->weight + (gsize)g * group_out * k, k, matrix, matrix_step,
-                                   out, out_plane);
+        context->kernels->f32_gemm(group_out, (guint)columns, (guint)k, node->weight + channel * k,
+                                   k, matrix, matrix_step, out, out_plane);
         for (guint c = 0; c < group_out; c++)
             context->kernels->f32_bias_activation(out + c * out_plane, columns,
-                                                  node->bias[g * group_out + c], node->activation);
+                                                  node->bias[channel + c], node->activation);
     }
 }

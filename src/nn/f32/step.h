@@ -31,6 +31,7 @@ typedef struct {
  * @parts: how many tasks it is split into: from the size of the work alone, so that results do not
  * depend on threads.
  * @block: what one task does, in the operator's own unit.
+ * @outputs: of a dense convolution done directly: the output channels of one task.
  * @shared: floats that it needs and all workers share.
  */
 typedef struct {
@@ -40,7 +41,7 @@ typedef struct {
     MleuValue out;
     gboolean copy[MLEU_INPUTS_MAX];
     guint parts;
-    guint block;
+    guint block, outputs;
     gsize shared;
 } MleuStep;
 
