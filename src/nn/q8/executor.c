@@ -15,16 +15,18 @@
 #include "nn/arena.h"
 #include "nn/q8/layers.h"
 
-/* Pixels of one task where there are many and where there are few, so that two or more threads
- * have work at the coarsest level too; of convolutions rounded up to what their kernel takes. */
+/* Pixels of one task where there are many and where there are few, so that several threads have
+ * work at the coarsest level too; of convolutions rounded up to what their kernel takes. */
 #define BLOCK_MANY 96
 #define BLOCK_FEW 24
 #define FEW_PIXELS 1024
 
-/* Likewise tiles of Winograd's method, which have twelve pixels. Where they are few, tasks share
- * the outputs too, and with them the weights, which are more than a cache holds there. */
+/* Likewise tiles of Winograd's method, which have twelve pixels. */
 #define BLOCK_TILES 12
-#define FEW_TILES 64
+
+/* Where tasks would be fewer than these, they share a dense convolution's outputs too, but none has
+ * fewer than those; and with them the weights, which are more than a cache holds there. */
+#define FEW_TASKS 12
 #define FEW_OUTPUTS 64
 
 /* Tiles from which on Winograd's method pays: its weights are seven times as large, and with fewer
@@ -64,7 +66,7 @@ typedef struct {
     gboolean by_winograd;           /* a convolution: its tasks are of tiles */
     Window window;                  /* of a convolution */
     guint count, parts, block;      /* pixels or tiles, tasks, and the pixels or tiles of one */
-    guint outputs;                  /* by Winograd's method: the outputs of one task */
+    guint outputs;                  /* channels of one task */
 } Step;
 
 struct _State {
@@ -239,15 +241,20 @@ static void winograd(const Step *step, guint first, guint last, guint output)
     step->state->kernels->q8_winograd(MIN(step->outputs, step->out.channels - output), &job);
 }
 
-static void conv(const Step *step, guint first, guint last)
+/* Pixels [first, last) of a convolution, and its outputs from `output` on. */
+static void conv(const Step *step, guint first, guint last, guint output)
 {
     const MleuKernels *kernels = step->state->kernels;
-    const MleuQ8Tile tile = look(step, first, last);
-    guint8 *out = pixel_at(&step->out, first);
-    if (step->layer->depthwise)
+    MleuQ8Tile tile = look(step, first, last);
+    guint8 *out = pixel_at(&step->out, first) + output;
+    if (step->layer->depthwise) {
         kernels->q8_dwconv(out, step->out.pixel, &tile);
-    else
-        kernels->q8_conv(out, step->out.pixel, step->out.channels, &tile);
+        return;
+    }
+    tile.weight += output / MLEU_Q8_OUTPUTS * mleu_q8_block_bytes(tile.taps, tile.channels);
+    tile.to.bias += output;
+    tile.to.scale += output;
+    kernels->q8_conv(out, step->out.pixel, MIN(step->outputs, step->out.channels - output), &tile);
 }
 
 /* The graph's input, L*, to 8 bits. */
@@ -341,6 +348,7 @@ static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
     const Step *step = data;
     const guint blocks = (step->count + step->block - 1) / step->block;
     const guint first = index % blocks * step->block, last = MIN(first + step->block, step->count);
+    const guint output = index / blocks * step->outputs;
     if (is_cancelled(step->state))
         return;
     switch (step->node->op) {
@@ -351,9 +359,9 @@ static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
         if (step->out.data == NULL)
             head(step, first, last);
         else if (step->by_winograd)
-            winograd(step, first, last, index / blocks * step->outputs);
+            winograd(step, first, last, output);
         else
-            conv(step, first, last);
+            conv(step, first, last, output);
         break;
     case MLEU_OP_ADD:
         add(step, first, last);
@@ -404,7 +412,6 @@ static void prepare_winograd(State *state, Step *step)
                             .columns = tiles_along(step->out.w, MLEU_Q8_TILE_W)};
     step->count = tiles_along(step->out.h, MLEU_Q8_TILE_H) * step->window.columns;
     step->block = BLOCK_TILES;
-    step->outputs = step->count < FEW_TILES ? FEW_OUTPUTS : step->out.channels;
     state->scratch_size =
         MAX(state->scratch_size, mleu_q8_winograd_scratch(step->block, step->layer->channels));
     state->pointers_size = MAX(state->pointers_size, (gsize)MLEU_Q8_POINTS * step->block);
@@ -436,6 +443,15 @@ static void prepare_conv(State *state, Step *step)
         state->unfolded_size = MAX(state->unfolded_size, unfolded_size(layer, step->block));
 }
 
+/* Of a dense convolution whose pixels make so many blocks: whole pairs of blocks of outputs, which
+ * kernels like. */
+static guint outputs_of_task(guint channels, guint blocks)
+{
+    const guint shares = (FEW_TASKS + blocks - 1) / blocks;
+    const guint outputs = MAX((channels + shares - 1) / shares, FEW_OUTPUTS);
+    return (outputs + 2 * MLEU_Q8_OUTPUTS - 1) / (2 * MLEU_Q8_OUTPUTS) * (2 * MLEU_Q8_OUTPUTS);
+}
+
 static void make_step(State *state, guint index, const MleuQ8Layer *layers,
                       const MleuPlacement *places)
 {
@@ -462,8 +478,11 @@ static void make_step(State *state, guint index, const MleuQ8Layer *layers,
         prepare_winograd(state, step);
     else if (step->node->op == MLEU_OP_CONV2D)
         prepare_conv(state, step);
-    const guint shares = step->by_winograd ? (step->out.channels - 1) / step->outputs + 1 : 1;
-    step->parts = any ? (step->count + step->block - 1) / step->block * shares : 0;
+    const guint blocks = (step->count + step->block - 1) / step->block;
+    step->outputs = step->out.channels;
+    if (step->node->op == MLEU_OP_CONV2D && !step->layer->depthwise && step->out.data != NULL)
+        step->outputs = outputs_of_task(step->out.channels, blocks);
+    step->parts = any ? blocks * ((step->out.channels - 1) / step->outputs + 1) : 0;
 }
 
 /* Every value's place, and the steps between; @sizes, @slices and @places: by node. The last node
