@@ -15,7 +15,7 @@
 #define DIGEST_KEY "\"mleu.sha256\":\""
 #define DIGEST_LENGTH 64
 
-static void colour(MleuModel *model)
+static void colour(MleuModel *model, MleuPrecision precision)
 {
     static guint8 grey[SIDE * SIDE], coloured[SIDE * SIDE * 3 / 2];
     MleuConfig config;
@@ -29,6 +29,7 @@ static void colour(MleuModel *model)
     config.output.chroma_shift_x = config.output.chroma_shift_y = 1;
     config.render_size = MLEU_RENDER_SIZE_MIN;
     config.n_threads = 1;
+    config.precision = precision;
     for (guint i = 0; i < SIDE * SIDE; i++)
         grey[i] = (guint8)(i * 7);
     const MleuFrame input = {.plane[0] = {grey, SIDE, 1}};
@@ -71,8 +72,10 @@ int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
     const int fd = fuzz_file(file->data, file->len, &path);
     MleuModel *model = mleu_model_load(path, &error);
     g_assert_true((model == NULL) == (error != NULL));
-    if (model != NULL)
-        colour(model);
+    if (model != NULL) {
+        colour(model, MLEU_PRECISION_AUTO);
+        colour(model, MLEU_PRECISION_BF16);
+    }
     g_clear_pointer(&model, mleu_model_unref);
     g_clear_error(&error);
     g_free(path);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * conv2d. Depthwise: own kernel, a channel a task. 1x1: one matrix product. Everything else:
- * im2col, a few output rows at a time so that the unfolded columns stay in the second-level cache,
- * and a matrix product for each.
+ * conv2d. Depthwise: own kernel, a channel a task. 1x1: matrix products with the input as it is.
+ * Everything else: im2col, a few output rows at a time so that the unfolded columns stay in the
+ * second-level cache, and matrix products with these.
  */
 #include <string.h>
 
