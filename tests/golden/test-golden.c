@@ -118,7 +118,7 @@ static float *run_once(MleuModel *model, guint width, guint height, const float 
  * the automatic choice where the processor has it; and float32 afterwards is what it was before. */
 static void test_bf16(void)
 {
-    enum { WIDTH = 64, HEIGHT = 32 };
+    enum { WIDTH = 32, HEIGHT = 32 };
     GError *error = NULL;
     char *path =
         g_test_build_filename(G_TEST_DIST, "..", "models", "mleu-classification.safetensors", NULL);

@@ -503,13 +503,14 @@ static void run_case(gconstpointer data)
     c->check->check(c->kernels);
 }
 
-/* Cases for all checks, or for those of kernels that tiers above AVX2 have. */
+/* Cases for all checks, or for those of kernels that a tier above AVX2 may have of its own. */
 static void add_cases(GString *tiers, const char *tier, const MleuKernels *kernels, gboolean all)
 {
     g_string_append_printf(tiers, " %s", tier);
     for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
-        if (!all && !g_str_has_prefix(checks[i].name, "q8") &&
-            !g_str_has_prefix(checks[i].name, "bf16"))
+        const gboolean own = g_str_has_prefix(checks[i].name, "q8") ||
+                             (kernels->bf16_is_native && g_str_has_prefix(checks[i].name, "bf16"));
+        if (!all && !own)
             continue;
         char *path = g_strdup_printf("/kernels/%s/%s", tier, checks[i].name);
         Case *c = g_new(Case, 1);
