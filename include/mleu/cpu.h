@@ -8,12 +8,12 @@ G_BEGIN_DECLS
 /*
  * The inner loops come in tiers: "c" runs everywhere, "avx2" on x86-64 processors with AVX2 and
  * FMA, "avxvnni" where there is AVX-VNNI too, "avx512vnni" where there are AVX2, FMA, AVX-512 F, BW
- * and VL and its VNNI, "amx" where there are AMX's tiles and its 8-bit and
- * bfloat16 products besides. The last three are for 8-bit networks, "amx" for those in floating
- * point too. The best one that the processor and the operating system have is used; a limit, for
- * tests and for comparing, is set by the environment variable MLEU_CPU or by mleu_cpu_set_limit().
- * Linux lets a process use AMX when it asks, and is asked once, before the first use, unless a
- * limit keeps to a tier below.
+ * and VL and its VNNI, "amx" where there are AMX's tiles and its 8-bit and bfloat16 products
+ * besides. The last three are for 8-bit networks, "amx" for those in floating point too. The best
+ * one that the processor and the operating system have is used; a limit, for tests and for
+ * comparing, is set by the environment variable MLEU_CPU or by mleu_cpu_set_limit(). Linux lets a
+ * process use AMX when it asks, and is asked once, before the first use, unless a limit keeps to a
+ * tier below.
  */
 
 /**

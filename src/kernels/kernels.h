@@ -173,12 +173,12 @@ static inline gsize mleu_q8_scratch(guint pixels, guint taps, guint channels)
     return (bytes + 63) / 64 * 64;
 }
 
-/** Makes a tile that of the next block of outputs. */
-static inline void mleu_q8_next_block(MleuQ8Tile *tile)
+/** Makes a tile that of the outputs so many blocks further on. */
+static inline void mleu_q8_skip_blocks(MleuQ8Tile *tile, gsize blocks)
 {
-    tile->weight += mleu_q8_block_bytes(tile->taps, tile->channels);
-    tile->to.bias += MLEU_Q8_OUTPUTS;
-    tile->to.scale += MLEU_Q8_OUTPUTS;
+    tile->weight += blocks * mleu_q8_block_bytes(tile->taps, tile->channels);
+    tile->to.bias += blocks * MLEU_Q8_OUTPUTS;
+    tile->to.scale += blocks * MLEU_Q8_OUTPUTS;
 }
 
 /**

@@ -18,6 +18,21 @@ static const Configuration small = {.palette = 1, .row_bytes = {20, 8, 20}, .row
 
 #define assert_fault(text) g_assert_cmpstr(emulated_amx_fault(), ==, text)
 
+/* Twice the product of two small tiles, whose rows lie so many bytes apart. */
+static void multiply_twice(void (*dot)(int, int, int), const void *left, ptrdiff_t left_row,
+                           const void *right, ptrdiff_t right_row, void *sums)
+{
+    emulated_tile_loadconfig(&small);
+    emulated_tile_zero(0);
+    emulated_tile_loadd(1, left, left_row);
+    emulated_tile_loadd(2, right, right_row);
+    dot(0, 1, 2);
+    dot(0, 1, 2);
+    emulated_tile_stored(0, sums, small.row_bytes[0]);
+    emulated_tile_release();
+    assert_fault(NULL);
+}
+
 static void test_product(void)
 {
     guint8 x[3][10];
@@ -28,15 +43,7 @@ static void test_product(void)
     for (guint i = 0; i < sizeof w; i++)
         w[i / 32][i % 32] = (gint8)(i * 37 - 128);
     const guint64 products = emulated_amx_products();
-    emulated_tile_loadconfig(&small);
-    emulated_tile_zero(0);
-    emulated_tile_loadd(1, x, sizeof x[0]);
-    emulated_tile_loadd(2, w, sizeof w[0]);
-    emulated_tile_dpbusd(0, 1, 2);
-    emulated_tile_dpbusd(0, 1, 2);
-    emulated_tile_stored(0, sums, sizeof sums[0]);
-    emulated_tile_release();
-    assert_fault(NULL);
+    multiply_twice(emulated_tile_dpbusd, x, sizeof x[0], w, sizeof w[0], sums);
     g_assert_cmpuint(emulated_amx_products(), ==, products + 2);
     for (guint m = 0; m < 3; m++) {
         for (guint n = 0; n < 5; n++) {
@@ -67,15 +74,7 @@ static void test_bf16(void)
         }
     }
     x[2][3] = 0x8001;
-    emulated_tile_loadconfig(&small);
-    emulated_tile_zero(0);
-    emulated_tile_loadd(1, x, sizeof x[0]);
-    emulated_tile_loadd(2, w, sizeof w[0]);
-    emulated_tile_dpbf16ps(0, 1, 2);
-    emulated_tile_dpbf16ps(0, 1, 2);
-    emulated_tile_stored(0, sums, sizeof sums[0]);
-    emulated_tile_release();
-    assert_fault(NULL);
+    multiply_twice(emulated_tile_dpbf16ps, x, sizeof x[0], w, sizeof w[0], sums);
     for (guint m = 0; m < 3; m++) {
         for (guint n = 0; n < 5; n++) {
             float sum = 0;

@@ -81,6 +81,14 @@ static guint32 next_pair(void)
     return next_half() >> 16 | (next_half() ^ (next_random() < 0 ? 0x80000000 : 0));
 }
 
+/* Where the weight of an output for a tap and a pair of channels lies. */
+static gsize weight_at(guint channels, guint tap, guint pair, guint output)
+{
+    const guint chunk = mleu_bf16_chunk(channels), depth = mleu_bf16_depth(channels);
+    return (tap * depth + pair / chunk * chunk) * (gsize)MLEU_BF16_OUTPUTS + output * chunk +
+           pair % chunk;
+}
+
 /* Channels through every size of a chunk and its neighbours; taps anywhere in the planes; weights
  * of channels that are not there are 0, and so are their values. */
 void check_bf16_conv(const MleuKernels *kernels)
@@ -89,7 +97,7 @@ void check_bf16_conv(const MleuKernels *kernels)
     static const guint all_channels[] = {1, 2, 3, 16, 31, 32, 33, 64, 65, 96, 127, 130};
     for (guint round = 0; round < 2 * G_N_ELEMENTS(all_channels); round++) {
         const guint channels = all_channels[round % G_N_ELEMENTS(all_channels)];
-        const guint chunk = mleu_bf16_chunk(channels), depth = mleu_bf16_depth(channels);
+        const guint depth = mleu_bf16_depth(channels);
         const guint taps = 1 + round * 5 % TAPS;
         const guint positions = (1 + round % 3) * MLEU_BF16_POSITIONS;
         const gsize plane = positions + FAR + round % 5, step = positions + round % 4;
@@ -105,8 +113,7 @@ void check_bf16_conv(const MleuKernels *kernels)
                 in[d * plane + i] = next_pair() & mask;
             for (guint i = 0; i < taps * MLEU_BF16_OUTPUTS; i++) {
                 const guint t = i / MLEU_BF16_OUTPUTS, o = i % MLEU_BF16_OUTPUTS;
-                weight[((t * depth + d / chunk * chunk) * MLEU_BF16_OUTPUTS) + o * chunk +
-                       d % chunk] = next_pair() & mask;
+                weight[weight_at(channels, t, d, o)] = next_pair() & mask;
             }
         }
         for (gsize i = 0; i <= outs; i++)
@@ -120,9 +127,7 @@ void check_bf16_conv(const MleuKernels *kernels)
                     const guint t = k / channels, c = k % channels, d = c / 2;
                     const guint shift = c % 2 == 0 ? 16 : 0;
                     const guint32 x = in[d * plane + offset[t] + p] << shift;
-                    const guint32 w = weight[(t * depth + d / chunk * chunk) * MLEU_BF16_OUTPUTS +
-                                             o * chunk + d % chunk]
-                                      << shift;
+                    const guint32 w = weight[weight_at(channels, t, d, o)] << shift;
                     const double product =
                         (double)from_bits(x & 0xffff0000) * (double)from_bits(w & 0xffff0000);
                     sum += product;

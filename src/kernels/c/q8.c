@@ -36,7 +36,7 @@ static void dot(gint32 *sums, const MleuQ8Tile *tile, guint pixel)
 void mleu_q8_conv__c(guint8 *out, gsize step, gsize outputs, const MleuQ8Tile *tile)
 {
     MleuQ8Tile block = *tile;
-    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_next_block(&block)) {
+    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_skip_blocks(&block, 1)) {
         const gsize n = MIN(MLEU_Q8_OUTPUTS, outputs - o);
         for (guint p = 0; p < tile->pixels; p++) {
             gint32 sums[MLEU_Q8_OUTPUTS];
@@ -50,7 +50,7 @@ void mleu_q8_conv__c(guint8 *out, gsize step, gsize outputs, const MleuQ8Tile *t
 void mleu_q8_logits__c(gint16 *out, gsize step, gsize outputs, const MleuQ8Tile *tile)
 {
     MleuQ8Tile block = *tile;
-    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_next_block(&block)) {
+    for (gsize o = 0; o < outputs; o += MLEU_Q8_OUTPUTS, mleu_q8_skip_blocks(&block, 1)) {
         for (guint p = 0; p < tile->pixels; p++) {
             gint32 sums[MLEU_Q8_OUTPUTS];
             dot(sums, &block, p);

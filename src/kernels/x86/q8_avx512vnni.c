@@ -172,8 +172,7 @@ void TIER(mleu_q8_conv)(guint8 *out, gsize step, gsize outputs, const MleuQ8Tile
             else
                 WITH_CONSTANT_PIXELS(tile->pixels - p, conv_tile, to, step, n, p, &block)
         }
-        mleu_q8_next_block(&block);
-        mleu_q8_next_block(&block);
+        mleu_q8_skip_blocks(&block, 2);
     }
 }
 
@@ -209,8 +208,7 @@ void TIER(mleu_q8_logits)(gint16 *out, gsize step, gsize outputs, const MleuQ8Ti
             else
                 WITH_CONSTANT_PIXELS(tile->pixels - p, logits_tile, to, step, p, &block)
         }
-        mleu_q8_next_block(&block);
-        mleu_q8_next_block(&block);
+        mleu_q8_skip_blocks(&block, 2);
     }
 }
 

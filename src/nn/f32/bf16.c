@@ -25,7 +25,6 @@ typedef struct {
     const MleuStep *step;
     guint stride, rows, columns; /* of one phase */
     guint positions;
-    guint32 *in;
     gsize offset[MLEU_KERNEL_MAX * MLEU_KERNEL_MAX];
     MleuBf16Conv conv; /* of the first outputs */
 } Job;
@@ -38,7 +37,7 @@ gboolean mleu_bf16_fits(const MleuNode *node, guint in_channels)
 
 static guint blocks_of(guint channels)
 {
-    return (channels + MLEU_BF16_OUTPUTS - 1) / MLEU_BF16_OUTPUTS;
+    return mleu_blocks_along(channels, MLEU_BF16_OUTPUTS);
 }
 
 guint32 *mleu_bf16_weights(const MleuNode *node, guint in_channels)
@@ -46,18 +45,20 @@ guint32 *mleu_bf16_weights(const MleuNode *node, guint in_channels)
     const guint taps = node->kernel_h * node->kernel_w;
     const guint chunk = mleu_bf16_chunk(in_channels), depth = mleu_bf16_depth(in_channels);
     const gsize block = mleu_bf16_block(taps, in_channels);
+    void (*const pairs)(guint32 *, const float *, const float *, gsize, gsize) =
+        mleu_kernels_get(MLEU_TIER_C)->bf16_pairs;
     guint32 *words = mleu_try_new0(guint32, blocks_of(node->channels) * block);
     for (guint o = 0; o < node->channels && words != NULL; o++) {
         const float *row = node->weight + (gsize)o * in_channels * taps;
-        guint32 *to = words + o / MLEU_BF16_OUTPUTS * block + o % MLEU_BF16_OUTPUTS * chunk;
+        guint32 *first = words + o / MLEU_BF16_OUTPUTS * block + o % MLEU_BF16_OUTPUTS * chunk;
         for (guint t = 0; t < taps; t++) {
-            for (guint pair = 0; 2 * pair < in_channels; pair++) {
-                const float *even = row + (gsize)2 * pair * taps + t;
-                mleu_kernels_get(MLEU_TIER_C)
-                    ->bf16_pairs(to +
-                                     (t * depth + pair / chunk * chunk) * (gsize)MLEU_BF16_OUTPUTS +
-                                     pair % chunk,
-                                 even, 2 * pair + 1 < in_channels ? even + taps : NULL, 1, 1);
+            for (guint d = 0; d < depth; d += chunk) {
+                guint32 *to = first + ((gsize)t * depth + d) * MLEU_BF16_OUTPUTS;
+                const float *even = row + (gsize)2 * d * taps + t;
+                const guint whole = MIN(chunk, in_channels / 2 - d);
+                pairs(to, even, even + taps, whole, 2 * taps);
+                if (whole < chunk && 2 * (d + whole) < in_channels)
+                    pairs(to + whole, even + (gsize)2 * whole * taps, NULL, 1, 1);
             }
         }
     }
@@ -87,10 +88,15 @@ static Job lay_out(const MleuStep *step)
 gsize mleu_bf16_prepare(MleuStep *step)
 {
     const Job job = lay_out(step);
-    step->block = POSITIONS;
-    step->parts = blocks_of(step->out.channels) * ((job.positions + POSITIONS - 1) / POSITIONS);
+    step->parts = blocks_of(step->out.channels) * mleu_blocks_along(job.positions, POSITIONS);
     step->shared = mleu_bf16_depth(job.conv.channels) * job.conv.plane;
     return (gsize)MLEU_BF16_OUTPUTS * POSITIONS;
+}
+
+/* Where the planes of words are made. */
+static guint32 *packed(const MleuStep *step)
+{
+    return (guint32 *)step->context->shared;
 }
 
 /* A row of a phase: every stride-th value of a row of the input from column `x` on, which may lie
@@ -118,7 +124,7 @@ static void pack(gpointer data, guint pair, guint count G_GNUC_UNUSED)
     const MleuNode *node = job->step->node;
     const MleuValue *in = &job->step->in[0];
     const gsize plane = (gsize)in->h * in->w;
-    guint32 *out = job->in + pair * job->conv.plane;
+    guint32 *out = packed(job->step) + pair * job->conv.plane;
     if (2 * pair >= in->channels) {
         memset(out, 0, job->conv.plane * sizeof *out);
         return;
@@ -167,10 +173,9 @@ static void multiply(gpointer data, guint index, guint count G_GNUC_UNUSED)
     MleuBf16Conv conv = job->conv;
     conv.in += first;
     conv.weight += block * mleu_bf16_block(conv.taps, conv.channels);
-    context->kernels->bf16_conv(sums, POSITIONS,
-                                (last - first + MLEU_BF16_POSITIONS - 1) / MLEU_BF16_POSITIONS *
-                                    MLEU_BF16_POSITIONS,
-                                &conv);
+    context->kernels->bf16_conv(
+        sums, POSITIONS, mleu_blocks_along(last - first, MLEU_BF16_POSITIONS) * MLEU_BF16_POSITIONS,
+        &conv);
     const guint begin = block * MLEU_BF16_OUTPUTS;
     const guint end = MIN(begin + MLEU_BF16_OUTPUTS, step->out.channels);
     for (guint o = begin; o < end; o++, sums += POSITIONS) {
@@ -185,8 +190,7 @@ void mleu_bf16_run(const MleuStep *step)
     const MleuNode *node = step->node;
     Job job = lay_out(step);
     const gsize phase = (gsize)job.rows * job.columns;
-    job.in = (guint32 *)step->context->shared;
-    job.conv.in = job.in;
+    job.conv.in = packed(step);
     job.conv.weight = node->bf16;
     job.conv.offset = job.offset;
     for (guint t = 0; t < job.conv.taps; t++) {

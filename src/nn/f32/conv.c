@@ -31,12 +31,6 @@ static gboolean is_pointwise(const MleuNode *node)
            node->pad_top + node->pad_left + node->pad_bottom + node->pad_right == 0;
 }
 
-/* Rounded up. */
-static guint divide(guint a, guint b)
-{
-    return (a + b - 1) / b;
-}
-
 gsize mleu_conv_prepare(MleuStep *step)
 {
     const MleuNode *node = step->node;
@@ -47,13 +41,15 @@ gsize mleu_conv_prepare(MleuStep *step)
     const gsize k = (gsize)(step->in[0].channels / node->groups) * node->kernel_h * node->kernel_w;
     /* In whole rows, so that a block is a rectangle of the output. */
     const gsize most = COLUMNS_FLOATS / (k * step->out.w);
-    const guint rows = MAX(divide(step->out.h, TASKS), divide(LEAST_PIXELS, step->out.w));
+    const guint rows =
+        MAX(mleu_blocks_along(step->out.h, TASKS), mleu_blocks_along(LEAST_PIXELS, step->out.w));
     step->block = (guint)CLAMP(most, 1, MIN(rows, step->out.h));
-    const guint blocks = divide(step->out.h, step->block);
+    const guint blocks = mleu_blocks_along(step->out.h, step->block);
     step->outputs = step->out.channels;
     if (node->groups == 1)
-        step->outputs = MAX(divide(step->out.channels, divide(TASKS, blocks)), LEAST_OUTPUTS);
-    step->parts = blocks * divide(step->out.channels, step->outputs);
+        step->outputs = MAX(mleu_blocks_along(step->out.channels, mleu_blocks_along(TASKS, blocks)),
+                            LEAST_OUTPUTS);
+    step->parts = blocks * mleu_blocks_along(step->out.channels, step->outputs);
     return is_pointwise(node) ? 0 : k * step->block * step->out.w;
 }
 
@@ -127,7 +123,8 @@ void mleu_conv_run(gpointer data, guint index, guint count G_GNUC_UNUSED)
         return;
     }
 
-    const guint blocks = divide(step->out.h, step->block), first = index / blocks * step->outputs;
+    const guint blocks = mleu_blocks_along(step->out.h, step->block),
+                first = index / blocks * step->outputs;
     const guint row = index % blocks * step->block, rows = MIN(step->block, step->out.h - row);
     const gsize columns = (gsize)rows * step->out.w;
     const gsize in_plane = (gsize)step->in[0].h * step->in[0].w,

@@ -59,6 +59,12 @@ void mleu_winograd_run(const MleuStep *step);
 gsize mleu_bf16_prepare(MleuStep *step);
 void mleu_bf16_run(const MleuStep *step);
 
+/** Blocks that make up a size, the last one maybe smaller. */
+static inline guint mleu_blocks_along(guint size, guint block)
+{
+    return (size + block - 1) / block;
+}
+
 static inline float *mleu_step_scratch(const MleuStep *step)
 {
     return step->context->scratch + mleu_pool_current_worker() * step->context->scratch_size;

@@ -70,7 +70,7 @@ float *mleu_winograd_weights(const float *weight, guint out_channels, guint in_c
 
 static guint tiles_along(guint size)
 {
-    return (size + MLEU_WINOGRAD_OUT - 1) / MLEU_WINOGRAD_OUT;
+    return mleu_blocks_along(size, MLEU_WINOGRAD_OUT);
 }
 
 gsize mleu_winograd_prepare(MleuStep *step)

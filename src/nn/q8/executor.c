@@ -24,8 +24,9 @@
 /* Likewise tiles of Winograd's method, which have twelve pixels. */
 #define BLOCK_TILES 12
 
-/* Where tasks would be fewer than these, they share a dense convolution's outputs too, but none has
- * fewer than those; and with them the weights, which are more than a cache holds there. */
+/* Tasks that are wanted at least: where pixels or tiles make fewer blocks, tasks share a dense
+ * convolution's outputs too, and with them the weights, which are more than a cache holds there.
+ * The least outputs of one. */
 #define FEW_TASKS 12
 #define FEW_OUTPUTS 64
 
@@ -106,6 +107,12 @@ static void state_free(gpointer data)
     g_free(state->logits);
     g_free(state->bins);
     g_free(state);
+}
+
+/* Blocks that make up a size, the last one maybe smaller. */
+static guint blocks_along(guint size, guint block)
+{
+    return (size + block - 1) / block;
 }
 
 static gboolean is_cancelled(const State *state)
@@ -251,9 +258,7 @@ static void conv(const Step *step, guint first, guint last, guint output)
         kernels->q8_dwconv(out, step->out.pixel, &tile);
         return;
     }
-    tile.weight += output / MLEU_Q8_OUTPUTS * mleu_q8_block_bytes(tile.taps, tile.channels);
-    tile.to.bias += output;
-    tile.to.scale += output;
+    mleu_q8_skip_blocks(&tile, output / MLEU_Q8_OUTPUTS);
     kernels->q8_conv(out, step->out.pixel, MIN(step->outputs, step->out.channels - output), &tile);
 }
 
@@ -346,7 +351,7 @@ static void head(const Step *step, guint first, guint last)
 static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const Step *step = data;
-    const guint blocks = (step->count + step->block - 1) / step->block;
+    const guint blocks = blocks_along(step->count, step->block);
     const guint first = index % blocks * step->block, last = MIN(first + step->block, step->count);
     const guint output = index / blocks * step->outputs;
     if (is_cancelled(step->state))
@@ -381,18 +386,12 @@ static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
     }
 }
 
-/* Tiles of Winograd's method along a side. */
-static guint tiles_along(guint size, guint tile)
-{
-    return (size + tile - 1) / tile;
-}
-
 /* Whether the kernels, the convolution and the picture are such that Winograd's method pays.
  * Without memory for its weights it is done directly, which gives the same bytes. */
 static gboolean goes_by_winograd(const State *state, guint index, const Step *step)
 {
     return state->kernels->q8_by_winograd && step->out.data != NULL &&
-           tiles_along(step->out.h, MLEU_Q8_TILE_H) * tiles_along(step->out.w, MLEU_Q8_TILE_W) >=
+           blocks_along(step->out.h, MLEU_Q8_TILE_H) * blocks_along(step->out.w, MLEU_Q8_TILE_W) >=
                LEAST_TILES &&
            mleu_model_make_winograd(state->model, index);
 }
@@ -409,8 +408,8 @@ static void prepare_winograd(State *state, Step *step)
                             .dilation = 1,
                             .pad_top = node->pad_top,
                             .pad_left = node->pad_left,
-                            .columns = tiles_along(step->out.w, MLEU_Q8_TILE_W)};
-    step->count = tiles_along(step->out.h, MLEU_Q8_TILE_H) * step->window.columns;
+                            .columns = blocks_along(step->out.w, MLEU_Q8_TILE_W)};
+    step->count = blocks_along(step->out.h, MLEU_Q8_TILE_H) * step->window.columns;
     step->block = BLOCK_TILES;
     state->scratch_size =
         MAX(state->scratch_size, mleu_q8_winograd_scratch(step->block, step->layer->channels));
@@ -447,9 +446,10 @@ static void prepare_conv(State *state, Step *step)
  * kernels like. */
 static guint outputs_of_task(guint channels, guint blocks)
 {
-    const guint shares = (FEW_TASKS + blocks - 1) / blocks;
-    const guint outputs = MAX((channels + shares - 1) / shares, FEW_OUTPUTS);
-    return (outputs + 2 * MLEU_Q8_OUTPUTS - 1) / (2 * MLEU_Q8_OUTPUTS) * (2 * MLEU_Q8_OUTPUTS);
+    enum { PAIR = 2 * MLEU_Q8_OUTPUTS };
+    const guint shares = blocks_along(FEW_TASKS, blocks);
+    const guint outputs = MAX(blocks_along(channels, shares), FEW_OUTPUTS);
+    return blocks_along(outputs, PAIR) * PAIR;
 }
 
 static void make_step(State *state, guint index, const MleuQ8Layer *layers,
@@ -478,11 +478,11 @@ static void make_step(State *state, guint index, const MleuQ8Layer *layers,
         prepare_winograd(state, step);
     else if (step->node->op == MLEU_OP_CONV2D)
         prepare_conv(state, step);
-    const guint blocks = (step->count + step->block - 1) / step->block;
+    const guint blocks = blocks_along(step->count, step->block);
     step->outputs = step->out.channels;
     if (step->node->op == MLEU_OP_CONV2D && !step->layer->depthwise && step->out.data != NULL)
         step->outputs = outputs_of_task(step->out.channels, blocks);
-    step->parts = any ? blocks * ((step->out.channels - 1) / step->outputs + 1) : 0;
+    step->parts = any ? blocks * blocks_along(step->out.channels, step->outputs) : 0;
 }
 
 /* Every value's place, and the steps between; @sizes, @slices and @places: by node. The last node
