@@ -24,6 +24,12 @@ typedef struct {
     void (*run)(gpointer state, float temperature, const gint *cancel, float *result);
 } MleuExecutor;
 
+/** Blocks that make up a size, the last one maybe smaller. */
+static inline guint mleu_blocks_along(guint size, guint block)
+{
+    return (size + block - 1) / block;
+}
+
 /** float32, planar. */
 extern const MleuExecutor mleu_f32_executor;
 

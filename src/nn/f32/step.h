@@ -3,6 +3,7 @@
 
 #include "kernels/kernels.h"
 #include "model/graph.h"
+#include "nn/executor.h"
 #include "nn/f32/bf16.h"
 #include "nn/f32/winograd.h"
 #include "pool.h"
@@ -58,12 +59,6 @@ gsize mleu_winograd_prepare(MleuStep *step);
 void mleu_winograd_run(const MleuStep *step);
 gsize mleu_bf16_prepare(MleuStep *step);
 void mleu_bf16_run(const MleuStep *step);
-
-/** Blocks that make up a size, the last one maybe smaller. */
-static inline guint mleu_blocks_along(guint size, guint block)
-{
-    return (size + block - 1) / block;
-}
 
 static inline float *mleu_step_scratch(const MleuStep *step)
 {

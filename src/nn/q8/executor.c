@@ -109,12 +109,6 @@ static void state_free(gpointer data)
     g_free(state);
 }
 
-/* Blocks that make up a size, the last one maybe smaller. */
-static guint blocks_along(guint size, guint block)
-{
-    return (size + block - 1) / block;
-}
-
 static gboolean is_cancelled(const State *state)
 {
     return state->cancel != NULL && g_atomic_int_get(state->cancel);
@@ -351,7 +345,7 @@ static void head(const Step *step, guint first, guint last)
 static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
 {
     const Step *step = data;
-    const guint blocks = blocks_along(step->count, step->block);
+    const guint blocks = mleu_blocks_along(step->count, step->block);
     const guint first = index % blocks * step->block, last = MIN(first + step->block, step->count);
     const guint output = index / blocks * step->outputs;
     if (is_cancelled(step->state))
@@ -391,7 +385,8 @@ static void run_step(gpointer data, guint index, guint count G_GNUC_UNUSED)
 static gboolean goes_by_winograd(const State *state, guint index, const Step *step)
 {
     return state->kernels->q8_by_winograd && step->out.data != NULL &&
-           blocks_along(step->out.h, MLEU_Q8_TILE_H) * blocks_along(step->out.w, MLEU_Q8_TILE_W) >=
+           mleu_blocks_along(step->out.h, MLEU_Q8_TILE_H) *
+                   mleu_blocks_along(step->out.w, MLEU_Q8_TILE_W) >=
                LEAST_TILES &&
            mleu_model_make_winograd(state->model, index);
 }
@@ -408,8 +403,8 @@ static void prepare_winograd(State *state, Step *step)
                             .dilation = 1,
                             .pad_top = node->pad_top,
                             .pad_left = node->pad_left,
-                            .columns = blocks_along(step->out.w, MLEU_Q8_TILE_W)};
-    step->count = blocks_along(step->out.h, MLEU_Q8_TILE_H) * step->window.columns;
+                            .columns = mleu_blocks_along(step->out.w, MLEU_Q8_TILE_W)};
+    step->count = mleu_blocks_along(step->out.h, MLEU_Q8_TILE_H) * step->window.columns;
     step->block = BLOCK_TILES;
     state->scratch_size =
         MAX(state->scratch_size, mleu_q8_winograd_scratch(step->block, step->layer->channels));
@@ -447,9 +442,9 @@ static void prepare_conv(State *state, Step *step)
 static guint outputs_of_task(guint channels, guint blocks)
 {
     enum { PAIR = 2 * MLEU_Q8_OUTPUTS };
-    const guint shares = blocks_along(FEW_TASKS, blocks);
-    const guint outputs = MAX(blocks_along(channels, shares), FEW_OUTPUTS);
-    return blocks_along(outputs, PAIR) * PAIR;
+    const guint shares = mleu_blocks_along(FEW_TASKS, blocks);
+    const guint outputs = MAX(mleu_blocks_along(channels, shares), FEW_OUTPUTS);
+    return mleu_blocks_along(outputs, PAIR) * PAIR;
 }
 
 static void make_step(State *state, guint index, const MleuQ8Layer *layers,
@@ -478,11 +473,11 @@ static void make_step(State *state, guint index, const MleuQ8Layer *layers,
         prepare_winograd(state, step);
     else if (step->node->op == MLEU_OP_CONV2D)
         prepare_conv(state, step);
-    const guint blocks = blocks_along(step->count, step->block);
+    const guint blocks = mleu_blocks_along(step->count, step->block);
     step->outputs = step->out.channels;
     if (step->node->op == MLEU_OP_CONV2D && !step->layer->depthwise && step->out.data != NULL)
         step->outputs = outputs_of_task(step->out.channels, blocks);
-    step->parts = any ? blocks * blocks_along(step->out.channels, step->outputs) : 0;
+    step->parts = any ? blocks * mleu_blocks_along(step->out.channels, step->outputs) : 0;
 }
 
 /* Every value's place, and the steps between; @sizes, @slices and @places: by node. The last node
